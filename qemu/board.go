@@ -1,0 +1,112 @@
+package qemu
+
+import (
+	"fmt"
+	"runtime"
+	"sort"
+	"strings"
+)
+
+// Board says, as data, how QEMU plays one of tamanet's machines.
+type Board struct {
+	// Name is what BOARD= and --board take, and the name of the package under board/.
+	Name string
+	// Program is the QEMU executable, Package the Debian package that holds it.
+	Program, Package string
+	// Arch is the GOARCH of the guest. KVM is thought of only where the host has the same one.
+	Arch string
+	// Machine holds the arguments that make the machine: -M and what belongs to it.
+	Machine []string
+	// Net holds the arguments of the network card on user networking. netOptions in them is replaced with the
+	// options of the user netdev, each with a comma before it.
+	Net []string
+	// CPU is the default CPU model.
+	CPU string
+	// MaxCPUs is the largest CPU count that the machine takes.
+	MaxCPUs int
+	// Mem is the default RAM, MinMem and MaxMem bound it, in bytes.
+	Mem, MinMem, MaxMem uint64
+	// ExitCode turns QEMU's exit status into the guest's exit code; ok is false for a status that the guest did not choose.
+	ExitCode func(status int) (code int, ok bool)
+}
+
+// netOptions stands in Board.Net for the options of the user netdev.
+const netOptions = "{netopts}"
+
+const (
+	mib = 1 << 20
+	gib = 1 << 30
+)
+
+// boards is the one table of machines. A further one is a further literal.
+var boards = map[string]*Board{
+	"microvm": {
+		Name:    "microvm",
+		Program: "qemu-system-x86_64",
+		Package: "qemu-system-x86",
+		Arch:    "amd64",
+		Machine: []string{
+			// Under KVM the PIT and the RTC would be left out by default; the kernel calibrates by one and reads
+			// the wall clock from the other. auto-kernel-cmdline would append Linux's virtio_mmio.device= to ours.
+			"-M", "microvm,pit=on,pic=on,rtc=on,auto-kernel-cmdline=off",
+			// Without it QEMU offers the legacy (0.9.5) register layout, VIRTIO 1.2 §4.2.4.
+			"-global", "virtio-mmio.force-legacy=false",
+			"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
+		},
+		Net:      []string{"-netdev", "user,id=net0" + netOptions, "-device", "virtio-net-device,netdev=net0"},
+		CPU:      "max",
+		MaxCPUs:  16,
+		Mem:      128 * mib,
+		MinMem:   16 * mib,
+		MaxMem:   64 * gib,
+		ExitCode: debugExitCode,
+	},
+}
+
+// debugExitCode undoes QEMU's hw/misc/debugexit.c, which ends the process with (value<<1)|1.
+func debugExitCode(status int) (code int, ok bool) {
+	return status >> 1, status&1 == 1
+}
+
+// BoardNames returns the names of the boards that QEMU can play, sorted.
+func BoardNames() []string {
+	names := make([]string, 0, len(boards))
+	for name := range boards {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// LookupBoard returns the board of that name. The error of an unknown one lists those that there are.
+func LookupBoard(name string) (*Board, error) {
+	b := boards[name]
+	if b == nil {
+		return nil, badConfig("Board", name, strings.Join(BoardNames(), ", "))
+	}
+	return b, nil
+}
+
+// accel resolves what was asked for into QEMU's -accel argument.
+func (b *Board) accel(want string) (string, error) {
+	native := b.Arch == runtime.GOARCH
+	switch want {
+	case "", AccelAuto:
+		if native && ProbeKVM() == nil {
+			return AccelKVM, nil
+		}
+		return AccelTCG, nil
+	case AccelTCG:
+		return AccelTCG, nil
+	case AccelKVM:
+		if !native {
+			return "", badConfig("Accel", want,
+				fmt.Sprintf("tcg or auto: the host is %s and board %s is %s", runtime.GOARCH, b.Name, b.Arch))
+		}
+		if err := ProbeKVM(); err != nil {
+			return "", badConfig("Accel", want, "tcg or auto: "+err.Error())
+		}
+		return AccelKVM, nil
+	}
+	return "", badConfig("Accel", want, "auto, kvm, tcg")
+}
