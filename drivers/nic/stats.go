@@ -1,0 +1,82 @@
+package nic
+
+// Statistics is implemented by a Device that counts.
+type Statistics interface {
+	// Stats returns the counters. They are read one after another, so that two of
+	// them need not be of the same instant.
+	Stats() Stats
+}
+
+// Promiscuous is implemented by a Device that can receive frames for other
+// stations, or be kept from it.
+type Promiscuous interface {
+	// SetPromiscuous switches that on or off; it is off after Start unless the
+	// hardware knows no filter.
+	SetPromiscuous(on bool) error
+}
+
+// Stats are a Device's counters since it was created. Every frame that was
+// received or given to Transmit is in exactly one of the counters of its direction.
+type Stats struct {
+	// RxFrames and RxBytes were handed to the Handler; bytes count from the Ethernet header on.
+	RxFrames, RxBytes uint64
+	// RxNoBuffer frames were dropped since the Handler had no memory.
+	RxNoBuffer uint64
+	// RxLength frames were dropped for a length that cannot be.
+	RxLength uint64
+	// RxFCS frames failed the frame check sequence.
+	RxFCS uint64
+	// RxOverrun frames came faster than the hardware could store them.
+	RxOverrun uint64
+
+	// TxFrames and TxBytes were queued to the hardware.
+	TxFrames, TxBytes uint64
+	// TxFull frames were refused with ErrFull.
+	TxFull uint64
+	// TxInvalid frames were refused with ErrFrame.
+	TxInvalid uint64
+	// TxUnmapped frames were dropped since the device cannot reach their memory.
+	TxUnmapped uint64
+	// TxErrors frames were queued, but not sent, for an error that the
+	// hardware reported or a reset. They are in TxFrames too.
+	TxErrors uint64
+
+	// Interrupts is how often the Device's goroutine was woken.
+	Interrupts uint64
+	// Kicks is how often the hardware was told of new work, and KicksSaved
+	// how often it had said that it needs no telling.
+	Kicks, KicksSaved uint64
+	// RingErrors is how often the hardware wrote nonsense into a ring.
+	RingErrors uint64
+	// Resets is how often the hardware was reset to get it going again.
+	Resets uint64
+}
+
+// Each calls f with each counter's name and value, in the order of the fields.
+// The names are those of Linux's ip -s link and ethtool -S where they have one.
+func (s *Stats) Each(f func(name string, value uint64)) {
+	for _, c := range []struct {
+		name  string
+		value uint64
+	}{
+		{"rx_packets", s.RxFrames},
+		{"rx_bytes", s.RxBytes},
+		{"rx_no_buffer", s.RxNoBuffer},
+		{"rx_length_errors", s.RxLength},
+		{"rx_crc_errors", s.RxFCS},
+		{"rx_over_errors", s.RxOverrun},
+		{"tx_packets", s.TxFrames},
+		{"tx_bytes", s.TxBytes},
+		{"tx_full", s.TxFull},
+		{"tx_invalid", s.TxInvalid},
+		{"tx_unmapped", s.TxUnmapped},
+		{"tx_errors", s.TxErrors},
+		{"interrupts", s.Interrupts},
+		{"kicks", s.Kicks},
+		{"kicks_saved", s.KicksSaved},
+		{"ring_errors", s.RingErrors},
+		{"resets", s.Resets},
+	} {
+		f(c.name, c.value)
+	}
+}
