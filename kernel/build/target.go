@@ -1,0 +1,74 @@
+package build
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// module is the path of this module; an appliance imports its root package.
+const module = "github.com/tamanet/tamanet"
+
+// goosPackage is the module whose goos folder becomes the runtime's hardware layer (GOOSPKG).
+const goosPackage = "github.com/usbarmory/tamago"
+
+// Target says how a kernel is compiled and linked for a board.
+type Target struct {
+	// Board is the name of the package under board/, and a build tag.
+	Board string
+	// GOARCH and GOARM are those of the go command; GOARM is empty where it has no meaning.
+	GOARCH, GOARM string
+	// Tags are the further build tags, by which the board replaces parts of the tamago module.
+	Tags []string
+	// Text is the address at which the linker puts the first instruction (-T).
+	Text uint64
+}
+
+// targets is the one table of what can be built.
+var targets = map[string]Target{
+	"microvm": {
+		Board:  "microvm",
+		GOARCH: "amd64",
+		Tags:   []string{"linkcpuinit", "linkramstart", "linkramsize", "linkprintk"},
+		Text:   0x00200000,
+	},
+}
+
+// Boards returns the names of the boards that kernels can be built for, sorted.
+func Boards() []string {
+	names := make([]string, 0, len(targets))
+	for name := range targets {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// LookupTarget returns the target of a board. The error of an unknown one lists those that there are.
+func LookupTarget(board string) (Target, error) {
+	t, ok := targets[board]
+	if !ok {
+		return t, fmt.Errorf("board is %q; allowed: %s", board, strings.Join(Boards(), ", "))
+	}
+	return t, nil
+}
+
+// tags returns the value of -tags.
+func (t Target) tags(more []string) string {
+	return strings.Join(append(append([]string{t.Board}, t.Tags...), more...), ",")
+}
+
+// ldflags returns the value of -ldflags. -R keeps segments on page boundaries; -s -w leave out what only a debugger
+// reads: the goroutine traces of a panic do not need it.
+func (t Target) ldflags() string {
+	return fmt.Sprintf("-s -w -T %#x -R 0x1000", t.Text)
+}
+
+// environ returns the variables that make the go command build for t.
+func (t Target) environ() []string {
+	env := []string{"GOOS=tamago", "GOARCH=" + t.GOARCH, "GOOSPKG=" + goosPackage, "CGO_ENABLED=0"}
+	if t.GOARM != "" {
+		env = append(env, "GOARM="+t.GOARM)
+	}
+	return env
+}
