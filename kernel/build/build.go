@@ -51,21 +51,33 @@ func (e *CompileError) Error() string {
 // compiler's own words; and plain ones for an unknown board, a folder that holds no program, a program that does not
 // import tamanet, and a go command that cannot be run.
 func Build(ctx context.Context, o Options) (Artifact, error) {
-	if o.Board == "" {
-		o.Board = "microvm"
-	}
-	t, err := LookupTarget(o.Board)
+	b, err := newBuilder(o)
 	if err != nil {
 		return Artifact{}, err
 	}
 	if o.Go == "" {
 		return Artifact{}, errors.New("no go command that knows GOOS=tamago was given")
 	}
+	return b.build(ctx)
+}
+
+// newBuilder resolves the defaults of o.
+func newBuilder(o Options) (*builder, error) {
+	if o.Board == "" {
+		o.Board = "microvm"
+	}
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	t, err := LookupTarget(o.Board)
+	if err != nil {
+		return nil, err
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return Artifact{}, fmt.Errorf("kernels are kept in the user's cache: %w", err)
+		return nil, fmt.Errorf("kernels are kept in the user's cache: %w", err)
 	}
-	return builder{Options: o, target: t, env: t.environ(), cache: filepath.Join(cache, "tamanet")}.build(ctx)
+	return &builder{Options: o, target: t, env: t.environ(), cache: filepath.Join(cache, "tamanet")}, nil
 }
 
 // builder is one Build.
@@ -77,17 +89,17 @@ type builder struct {
 	cache  string   // folder for kernels and workspaces
 }
 
-func (b builder) build(ctx context.Context) (Artifact, error) {
-	if b.Progress == nil {
-		b.Progress = io.Discard
-	}
+func (b *builder) build(ctx context.Context) (Artifact, error) {
 	pkg, err := b.locate(ctx)
 	if err != nil {
 		return Artifact{}, err
 	}
-	out, err := b.output(pkg)
+	out, err := b.output()
 	if err != nil {
 		return Artifact{}, err
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return Artifact{}, fmt.Errorf("the kernel's folder: %w", err)
 	}
 	fmt.Fprintf(b.Progress, "building %s for %s\n", pkg.ImportPath, b.target.Board)
 	begin := time.Now()
@@ -114,7 +126,7 @@ func (b builder) build(ctx context.Context) (Artifact, error) {
 var sourceLine = regexp.MustCompile(`\.go:[0-9]+`)
 
 // failure tells a program that does not build from a go command that does not run.
-func (b builder) failure(ctx context.Context, pkg, said string, err error) error {
+func (b *builder) failure(ctx context.Context, pkg, said string, err error) error {
 	var exit *exec.ExitError
 	if ctx.Err() == nil && errors.As(err, &exit) && said != "" {
 		return &CompileError{Package: pkg, Output: said}
@@ -126,7 +138,7 @@ func (b builder) failure(ctx context.Context, pkg, said string, err error) error
 }
 
 // run runs the go command and returns its standard output, and when it fails its standard error as well.
-func (b builder) run(ctx context.Context, args ...string) (string, error) {
+func (b *builder) run(ctx context.Context, args ...string) (string, error) {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, b.Go, args...)
 	cmd.Dir = b.dir
@@ -159,18 +171,33 @@ func cleanEnviron(env []string) []string {
 
 // stamp says whether the go command can stamp the commit into the kernel: it fails the whole build where git does not
 // answer, as in a folder that belongs to another user.
-func (b builder) stamp(ctx context.Context, dir string) string {
+func (b *builder) stamp(ctx context.Context, dir string) string {
 	git := exec.CommandContext(ctx, "git", "-C", dir, "rev-parse", "--verify", "HEAD")
 	return fmt.Sprint(git.Run() == nil)
 }
 
-// output returns the absolute path of the file to write, and makes its folder.
-func (b builder) output(pkg located) (string, error) {
-	name := filepath.Base(pkg.Dir) + "-" + b.target.Board
+// Output returns the absolute path of the file that Build writes for o. It builds nothing and makes no folder.
+func Output(o Options) (string, error) {
+	b, err := newBuilder(o)
+	if err != nil {
+		return "", err
+	}
+	return b.output()
+}
+
+// output is Output.
+func (b *builder) output() (string, error) {
+	app := b.App
+	if info, err := os.Stat(app); err == nil && info.IsDir() {
+		if app, err = filepath.Abs(app); err != nil {
+			return "", fmt.Errorf("the appliance's folder: %w", err)
+		}
+	}
+	name := filepath.Base(app) + "-" + b.target.Board
 	path := b.Out
 	if path == "" {
 		// Appliances of the same name in two folders, or of one folder with other tags, are two kernels.
-		sum := sha256.Sum256([]byte(pkg.Dir + "\x00" + strings.Join(b.Tags, ",") + "\x00" + b.Go))
+		sum := sha256.Sum256([]byte(app + "\x00" + strings.Join(b.Tags, ",")))
 		path = filepath.Join(b.cache, "kernels", fmt.Sprintf("%s-%x.elf", name, sum[:6]))
 	} else if info, err := os.Stat(path); err == nil && info.IsDir() || strings.HasSuffix(path, "/") {
 		path = filepath.Join(path, name+".elf")
@@ -178,9 +205,6 @@ func (b builder) output(pkg located) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("the kernel's path: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return "", fmt.Errorf("the kernel's folder: %w", err)
 	}
 	return path, nil
 }

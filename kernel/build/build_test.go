@@ -55,7 +55,12 @@ func hostBuild(t *testing.T, wd string, o Options) (Artifact, error) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	return builder{Options: o, target: targets["microvm"], env: []string{"CGO_ENABLED=0"}, cache: t.TempDir()}.build(ctx)
+	b, err := newBuilder(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.env, b.cache = []string{"CGO_ENABLED=0"}, t.TempDir()
+	return b.build(ctx)
 }
 
 // says runs a built program and returns what it prints.

@@ -28,7 +28,7 @@ func (b *builder) provideModule(ctx context.Context) error {
 	if gomod == "" || gomod == os.DevNull {
 		return &CompileError{Package: b.App, Output: "go.mod file not found in " + b.dir + " or any folder above it" + hint("go.mod file not found")}
 	}
-	clone := findClone()
+	clone := FindClone()
 	if clone == "" {
 		return &CompileError{Package: b.App, Output: said + "add tamanet to " + gomod + ": go get " + module}
 	}
@@ -78,9 +78,9 @@ func goLine(path string) (string, error) {
 	return "1.16", nil
 }
 
-// findClone returns the folder of a clone of tamanet: the current folder or one above it, or the one that this program
+// FindClone returns the folder of a clone of tamanet: the current folder or one above it, or the one that this program
 // was compiled from; "" when there is none.
-func findClone() string {
+func FindClone() string {
 	if wd, err := os.Getwd(); err == nil {
 		for dir := wd; ; dir = filepath.Dir(dir) {
 			if isClone(dir) {
