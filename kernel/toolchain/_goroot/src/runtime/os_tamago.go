@@ -1,0 +1,290 @@
+// Copyright 2026 The tamanet Authors. All rights reserved.
+// Use of this source code is governed by a BSD-style
+// license that can be found in the LICENSE file.
+
+//go:build tamago
+
+package runtime
+
+import (
+	"internal/abi"
+	"internal/runtime/atomic"
+	"internal/stringslite"
+	"runtime/goos"
+	"unsafe"
+)
+
+// GOOS=tamago: there is no system below. What a program needs of its machine
+// comes from package runtime/goos, which the module that GOOSPKG names puts
+// in place; see goos/goos.go of github.com/usbarmory/tamago for the contract.
+
+const (
+	arenaBaseOffsetGoos   = goos.ArenaBaseOffset
+	heapAddrBitsGoos      = goos.HeapAddrBits
+	logHeapArenaBytesGoos = goos.LogHeapArenaBytes
+	stackSystemGoos       = goos.StackSystem
+)
+
+type mOS struct {
+	waitsema atomic.Uint32
+}
+
+type sigset struct{}
+
+type gsignalStack struct{}
+
+// cmdline holds the arguments of the program, set by the linker's -X flag.
+var cmdline string
+
+// hwinit0 is called by rt0_go before anything else of the runtime.
+func hwinit0() {
+	goos.Hwinit0()
+}
+
+func osinit() {
+	physPageSize = 4096
+	numCPUStartup = getCPUCount()
+	initBloc()
+	if goos.Bloc != 0 {
+		bloc = goos.Bloc
+		blocMax = bloc
+	}
+}
+
+// getCPUCount is 1: further processors join by runtime.GOMAXPROCS once a
+// board has set goos.Task.
+func getCPUCount() int32 {
+	return 1
+}
+
+// noThreads reports that no M can be started besides the first.
+func noThreads() bool {
+	return goos.Task == nil
+}
+
+// goenvs also sets the arguments, which no loader passed. They are set here
+// because this is what schedinit calls right after goargs.
+func goenvs() {
+	envs = []string{}
+	argslice = []string{"tamago"}
+	for s := cmdline; s != ""; {
+		arg := s
+		if i := stringslite.IndexByte(s, ' '); i >= 0 {
+			arg, s = s[:i], s[i+1:]
+		} else {
+			s = ""
+		}
+		if arg != "" {
+			argslice = append(argslice, arg)
+		}
+	}
+}
+
+// initsig is called by the first M once the scheduler is ready and before any
+// goroutine runs: the moment for goos.Hwinit1.
+func initsig(preinit bool) {
+	if !preinit {
+		goos.Hwinit1()
+	}
+}
+
+// sbrk hands out the RAM between the program and the stack of g0.
+func sbrk(n uintptr) unsafe.Pointer {
+	p := bloc
+	n = memRound(n)
+	if n > g0.stack.lo-p || p > g0.stack.lo {
+		return nil
+	}
+	bloc += n
+	if bloc > blocMax {
+		// RAM is not zero at power-up. What lies below blocMax was
+		// cleared when it was freed.
+		dirty := max(p, blocMax)
+		memclrNoHeapPointers(unsafe.Pointer(dirty), bloc-dirty)
+		blocMax = bloc
+	}
+	return unsafe.Pointer(p)
+}
+
+// ramEntries returns how many entries of 1<<shift bytes each an index over all
+// RAM needs, rounded up to align: an index over all addresses would take
+// RAM that is never used.
+func ramEntries(shift uint, align uintptr) int {
+	end := uintptr(goos.RamStart + goos.RamSize - 1)
+	return int(alignUp(end>>shift+1, align))
+}
+
+//go:nosplit
+func nanotime1() int64 {
+	return goos.Nanotime()
+}
+
+//go:nosplit
+func walltime() (sec int64, nsec int32) {
+	ns := nanotime1()
+	return ns / 1e9, int32(ns % 1e9)
+}
+
+//go:linkname syscall_now syscall.now
+func syscall_now() (sec int64, nsec int32) {
+	sec, nsec, _ = time_now()
+	return
+}
+
+func readRandom(r []byte) int {
+	goos.InitRNG()
+	goos.GetRandomData(r)
+	return len(r)
+}
+
+// GetRandomData fills b from the board's random number generator.
+func GetRandomData(b []byte) {
+	goos.GetRandomData(b)
+}
+
+// GetG returns the address of the calling goroutine's descriptor.
+func GetG() unsafe.Pointer {
+	return unsafe.Pointer(getg())
+}
+
+//go:nosplit
+func write1(fd uintptr, p unsafe.Pointer, n int32) int32 {
+	if fd != 1 && fd != 2 {
+		return -9 // EBADF
+	}
+	for i := range uintptr(n) {
+		goos.Printk(*(*byte)(add(p, i)))
+	}
+	return n
+}
+
+func exit(code int32) {
+	if goos.Exit != nil {
+		goos.Exit(code)
+	}
+	print("exit with code ", code, ", halting\n")
+	for {
+		idle(1<<63 - 1)
+	}
+}
+
+// Stubs of calls that are never made.
+func open(name *byte, mode, perm int32) int32        { return -1 }
+func closefd(fd int32) int32                         { return -1 }
+func read(fd int32, p unsafe.Pointer, n int32) int32 { return -1 }
+
+func exitThread(wait *atomic.Uint32) {
+	throw("exitThread: a processor never leaves")
+}
+
+// Called to initialize a new m (including the bootstrap m).
+// Called on the parent thread (main thread in case of bootstrap), can allocate memory.
+func mpreinit(mp *m) {
+	mp.gsignal = malg(32 * 1024)
+	mp.gsignal.m = mp
+}
+
+// Called on the new processor, cannot allocate memory.
+func minit() {
+	if goos.ProcID != nil {
+		getg().m.procid = goos.ProcID()
+	}
+}
+
+func unminit()                       {}
+func mdestroy(mp *m)                 {}
+func sigsave(p *sigset)              {}
+func msigrestore(sigmask sigset)     {}
+func sigblock(exiting bool)          {}
+func clearSignalHandlers()           {}
+func setProcessCPUProfiler(hz int32) {}
+func setThreadCPUProfiler(hz int32)  {}
+func osyield()                       {}
+func osyield_no_g()                  {}
+func signame(sig uint32) string      { return "" }
+func preemptM(mp *m)                 {}
+
+const preemptMSupported = false
+
+// mstackSize is the size of the stack of a further processor's g0.
+const mstackSize = 64 << 10
+
+// May run with m.p==nil, so write barriers are not allowed.
+//
+//go:nowritebarrier
+func newosproc(mp *m) {
+	if goos.Task == nil {
+		throw("newosproc: goos.Task is not set, there is one processor")
+	}
+	stack := sysAlloc(mstackSize, &memstats.stacks_sys, "OS thread stack")
+	if stack == nil {
+		throw("newosproc: out of memory for a processor's stack")
+	}
+	goos.Task(add(stack, mstackSize), unsafe.Pointer(mp), unsafe.Pointer(mp.g0), unsafe.Pointer(abi.FuncPCABI0(mstart)))
+}
+
+//go:nosplit
+func semacreate(mp *m) {}
+
+//go:nosplit
+func semasleep(ns int64) int {
+	sema := &getg().m.waitsema
+	until := int64(1<<63 - 1)
+	if ns >= 0 {
+		until = nanotime() + ns
+	}
+	for {
+		if v := sema.Load(); v > 0 {
+			if sema.CompareAndSwap(v, v-1) {
+				return 0
+			}
+			continue
+		}
+		if ns >= 0 && nanotime() >= until {
+			return -1
+		}
+		idle(until)
+	}
+}
+
+//go:nosplit
+func semawakeup(mp *m) {
+	mp.waitsema.Add(1)
+	if goos.Wake != nil {
+		goos.Wake(mp.procid)
+	}
+}
+
+// idle halts the processor until an interrupt, and not past until. It may
+// return at any time; a board without goos.Idle spins.
+//
+//go:nosplit
+func idle(until int64) {
+	if goos.Idle != nil {
+		goos.Idle(until)
+	} else {
+		procyield(30)
+	}
+}
+
+//go:nosplit
+func usleep(us uint32) {
+	for until := nanotime() + int64(us)*1000; nanotime() < until; {
+		procyield(30)
+	}
+}
+
+//go:nosplit
+func usleep_no_g(us uint32) {
+	usleep(us)
+}
+
+//go:nosplit
+func crash() {
+	abort()
+}
+
+// os_sigpipe does nothing: the write's EPIPE says it.
+//
+//go:linkname os_sigpipe os.sigpipe
+func os_sigpipe() {}

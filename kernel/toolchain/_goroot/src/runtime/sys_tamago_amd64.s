@@ -1,0 +1,119 @@
+// Copyright 2026 The tamanet Authors. All rights reserved.
+// Use of this source code is governed by a BSD-style
+// license that can be found in the LICENSE file.
+
+//go:build tamago
+
+#include "go_asm.h"
+#include "go_tls.h"
+#include "textflag.h"
+
+#define MSR_FS_BASE	0xc0000100	// Intel SDM volume 4, IA32_FS_BASE
+#define SYS_arch_prctl	158		// Linux
+#define ARCH_SET_FS	0x1002
+
+// settls sets the base of the thread-local storage to DI.
+TEXT runtime·settls(SB),NOSPLIT,$32
+	ADDQ	$8, DI	// ELF wants to use -8(FS)
+	MOVW	CS, AX
+	TESTB	$3, AX
+	JNZ	user
+
+	MOVL	DI, AX
+	MOVQ	DI, DX
+	SHRQ	$32, DX
+	MOVL	$MSR_FS_BASE, CX
+	WRMSR
+	RET
+
+user:
+	// The program runs as a Linux process.
+	MOVQ	DI, SI
+	MOVQ	$ARCH_SET_FS, DI
+	MOVQ	$SYS_arch_prctl, AX
+	SYSCALL
+	TESTQ	AX, AX
+	JZ	2(PC)
+	CALL	runtime·abort(SB)
+	RET
+
+// func sigrelay(sig int)
+//
+// Called in interrupt handlers, on any stack. It uses AX, BX, CX, DX and the
+// flags, which the handler saves.
+TEXT runtime·sigrelay(SB),NOSPLIT|NOFRAME,$0-8
+	MOVQ	sig+8(SP), AX
+	CMPQ	AX, $const_numSignals
+	JHS	done
+	CMPQ	AX, $23		// SIGURG, the signal for preemption on Unix
+	JEQ	preempt
+
+	MOVQ	AX, CX
+	ANDL	$31, CX
+	MOVL	$1, BX
+	SHLL	CX, BX
+	SHRQ	$5, AX
+	MOVQ	$runtime·sigPending(SB), DX
+	LOCK
+	ORL	BX, (DX)(AX*4)
+	MOVL	$1, runtime·sigArrived(SB)
+done:
+	RET
+
+preempt:
+	// Ask the goroutine that was interrupted to yield at its next call, if
+	// it runs since the tick before: what sysmon's retake and preemptone do.
+	get_tls(CX)
+	MOVQ	g(CX), AX
+	TESTQ	AX, AX
+	JZ	done
+	MOVQ	g_m(AX), BX
+	CMPQ	m_curg(BX), AX
+	JNE	done
+	MOVQ	m_p(BX), BX
+	TESTQ	BX, BX
+	JZ	done
+	MOVL	p_schedtick(BX), CX
+	MOVL	(p_sysmontick+sysmontick_schedtick)(BX), DX
+	MOVL	CX, (p_sysmontick+sysmontick_schedtick)(BX)
+	CMPL	CX, DX
+	JNE	done
+	MOVQ	$const_stackPreempt, CX
+	MOVB	$1, g_preempt(AX)
+	MOVQ	CX, g_stackguard0(AX)
+	RET
+
+// sigfault: AX holds the signal, BX the address that faulted, CX points to
+// what the processor pushed: RIP, CS, RFLAGS, RSP, SS. AX is 1 on return when
+// the goroutine will panic, else 0. DX, SI and DI are used too.
+TEXT runtime·sigfault(SB),NOSPLIT|NOFRAME,$0-0
+	get_tls(DX)
+	MOVQ	g(DX), DX
+	TESTQ	DX, DX
+	JZ	fatal
+	MOVQ	g_m(DX), SI
+	CMPQ	m_curg(SI), DX
+	JNE	fatal
+	CMPB	g_throwsplit(DX), $0
+	JNE	fatal
+
+	MOVL	AX, g_sig(DX)
+	MOVQ	$0, g_sigcode0(DX)
+	MOVQ	BX, g_sigcode1(DX)
+	MOVQ	0(CX), SI
+	MOVQ	SI, g_sigpc(DX)
+	// A call of a nil function has pushed where it was called from already.
+	TESTQ	SI, SI
+	JZ	resume
+	MOVQ	24(CX), DI
+	SUBQ	$8, DI
+	MOVQ	SI, (DI)
+	MOVQ	DI, 24(CX)
+resume:
+	MOVQ	$runtime·sigpanic0(SB), SI
+	MOVQ	SI, 0(CX)
+	MOVL	$1, AX
+	RET
+fatal:
+	XORL	AX, AX
+	RET
