@@ -124,7 +124,7 @@ func Ensure(ctx context.Context, opt Options) (string, error) {
 
 // checkCommand reports whether cmd is a go command that knows GOOS=tamago.
 func checkCommand(ctx context.Context, cmd string) error {
-	c := exec.CommandContext(ctx, cmd, "list", "-f", "{{.Name}}", "internal/goarch")
+	c := exec.CommandContext(ctx, cmd, "build", "-n", "internal/goarch")
 	c.Env = append(os.Environ(), "GOOS=tamago", "GOARCH=amd64", "GOTOOLCHAIN=local", "GOOSPKG="+GOOSPKG)
 	out, err := c.CombinedOutput()
 	if err == nil {
