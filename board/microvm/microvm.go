@@ -1,0 +1,5 @@
+//go:build tamago
+
+package microvm
+
+import _ "github.com/tamanet/tamanet/kernel/amd64" // boots the processor

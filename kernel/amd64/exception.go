@@ -1,0 +1,176 @@
+//go:build tamago
+
+package amd64
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+// Exception vectors that are told apart, SDM vol. 3 table 6-1.
+const (
+	vecNMI          = 2
+	vecDoubleFault  = 8
+	vecPageFault    = 14
+	vecMachineCheck = 18
+
+	vecExceptions = 32 // the exceptions are below
+)
+
+// Page fault error code bits, SDM vol. 3 §4.7.
+const (
+	faultPresent = 1 << 0
+	faultWrite   = 1 << 1
+	faultFetch   = 1 << 4
+)
+
+// exitPanic is the exit status of a Go program that dies of a panic.
+const exitPanic = 2
+
+// trapFrame is what an exception leaves on its stack, lowest address first.
+type trapFrame struct {
+	cr2                                  uint64
+	r15, r14, r13, r12, r11, r10, r9, r8 uint64
+	bp, di, si, dx, cx, bx, ax           uint64
+	vector, code                         uint64
+	rip, cs, rflags, rsp, ss             uint64
+}
+
+// exceptionName has the names of the vectors, as the SDM gives them.
+var exceptionName = [vecExceptions]string{
+	0: "divide error", 1: "debug", 2: "non-maskable interrupt", 3: "breakpoint",
+	4: "overflow", 5: "bound range exceeded", 6: "invalid opcode", 7: "device not available",
+	8: "double fault", 10: "invalid TSS", 11: "segment not present", 12: "stack fault",
+	13: "general protection", 14: "page fault", 16: "x87 floating point",
+	17: "alignment check", 18: "machine check", 19: "SIMD floating point",
+	20: "virtualization", 21: "control protection", 28: "hypervisor injection",
+	29: "VMM communication", 30: "security",
+}
+
+var (
+	// trap is the exception that is being reported.
+	trap trapFrame
+
+	// trapped is set with the first exception: a second one is not reported
+	// by Go code.
+	trapped bool
+
+	// fatalException is a variable for the assembler's sake, which can
+	// call a closure but not a Go function of the other ABI.
+	fatalException = reportException
+)
+
+// Implemented in interrupt_amd64.s. exceptionCall is never called by Go code;
+// exceptionCallPC returns its address.
+func exceptionCall()
+func exceptionCallPC() uintptr
+
+// handleException decides what becomes of an exception. It runs on the
+// exception's stack, so it and all it calls are nosplit. The interrupted code goes on in
+// exceptionCall, which panics, unless that cannot work.
+//
+//go:nosplit
+func handleException(f *trapFrame) {
+	if trapped || f.vector == vecNMI || f.vector == vecDoubleFault || f.vector == vecMachineCheck || onHandlerStack(f.rsp) {
+		putException(f)
+		exit(exitPanic)
+	}
+	trapped = true
+	trap = *f
+
+	// Go on as if the faulting instruction were a call. A jump to nowhere, as by
+	// a nil function, already pushed its return address.
+	if inText(f.rip) {
+		f.rsp -= 8
+		// The stack pointer of running Go code: Go keeps room below it for such a
+		// call (runtime.preparePanic does the same). If it is bad, the
+		// fault ends in the case above.
+		store64(uintptr(f.rsp), f.rip)
+	}
+	f.rip = uint64(exceptionCallPC())
+}
+
+// onHandlerStack reports whether sp is on a stack of interrupt handlers.
+//
+//go:nosplit
+func onHandlerStack(sp uint64) bool {
+	// SAFETY: only addresses of package variables are used.
+	a := uint64(uintptr(unsafe.Pointer(&interruptStack)))
+	b := uint64(uintptr(unsafe.Pointer(&exceptionStack)))
+	c := uint64(uintptr(unsafe.Pointer(&doubleFaultStack)))
+
+	return sp-a <= uint64(len(interruptStack)) || sp-b <= uint64(len(exceptionStack)) ||
+		sp-c <= uint64(len(doubleFaultStack))
+}
+
+// inText reports whether pc is in the kernel's code.
+//
+//go:nosplit
+func inText(pc uint64) bool {
+	start, end := runtime.TextRegion()
+	return pc >= start && pc < end
+}
+
+// reportException prints the exception and dies with all goroutines' traces. It
+// runs on the system stack, where a panic is fatal.
+func reportException() {
+	putException(&trap)
+	panic("unhandled processor exception")
+}
+
+// putException prints what is known about an exception, without the runtime.
+//
+//go:nosplit
+func putException(f *trapFrame) {
+	puts("\nexception: ")
+	if f.vector < vecExceptions && exceptionName[f.vector] != "" {
+		puts(exceptionName[f.vector])
+	} else {
+		puts("reserved")
+	}
+	puts(", vector ")
+	putHex(f.vector)
+	puts(", error code ")
+	putHex(f.code)
+	if f.vector == vecPageFault {
+		puts(" (")
+		putFault(f.code)
+		puts(" at ")
+		putHex(f.cr2)
+		puts(")")
+	}
+	puts("\nrip ")
+	putHex(f.rip)
+	puts(" rsp ")
+	putHex(f.rsp)
+	puts(" rflags ")
+	putHex(f.rflags)
+	puts(" rax ")
+	putHex(f.ax)
+	puts(" rbx ")
+	putHex(f.bx)
+	puts(" rcx ")
+	putHex(f.cx)
+	puts(" rdx ")
+	putHex(f.dx)
+	puts("\n")
+}
+
+// putFault prints what a page fault's error code means.
+//
+//go:nosplit
+func putFault(code uint64) {
+	switch {
+	case code&faultFetch != 0:
+		puts("execute")
+	case code&faultWrite != 0:
+		puts("write")
+	default:
+		puts("read")
+	}
+	if code&faultPresent != 0 {
+		puts(", protected")
+	} else {
+		puts(", not mapped")
+	}
+}

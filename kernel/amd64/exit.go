@@ -1,0 +1,39 @@
+//go:build tamago
+
+package amd64
+
+// debugExit is the port of QEMU's isa-debug-exit device. A code written to it
+// ends QEMU with the exit status code<<1|1.
+const debugExit = 0xf4
+
+// maxExit is the greatest code that fits through debugExit: an exit status has
+// 8 bits.
+const maxExit = 127
+
+// exit ends the machine, and is the runtime's way out for os.Exit and for
+// panics. A code that does not fit into 0..127 becomes 127. Without QEMU's
+// exit device the code is printed, and a triple fault resets the machine, which
+// ends a virtual machine that was started with -no-reboot.
+func exit(code int32) {
+	cli()
+
+	if code < 0 || code > maxExit {
+		code = maxExit
+	}
+
+	outb(debugExit, uint8(code))
+
+	puts("exit status ")
+	putHex(uint64(code))
+	puts("\n")
+	tripleFault()
+}
+
+// stop prints why the machine cannot go on, and ends it with status 1. It can be
+// used before the runtime is set up.
+func stop(why string) {
+	puts("tamanet: ")
+	puts(why)
+	puts("\n")
+	exit(1)
+}
