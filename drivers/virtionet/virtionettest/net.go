@@ -1,0 +1,208 @@
+// Package virtionettest is a VIRTIO network device in Go (VIRTIO 1.2 §5.1) for
+// tests on a host: a virtiotest.Device with a wire.
+package virtionettest
+
+import (
+	"encoding/binary"
+	"sync"
+	"testing"
+
+	"github.com/tamanet/tamanet/drivers/nic"
+	"github.com/tamanet/tamanet/drivers/virtio"
+	"github.com/tamanet/tamanet/drivers/virtio/virtiotest"
+	"github.com/tamanet/tamanet/drivers/virtionet"
+)
+
+const headerLen = 12
+
+// Net is a fake network device. What its driver transmits goes to the function given to Start.
+type Net struct {
+	*virtiotest.Device
+
+	kick chan struct{}
+	stop chan struct{}
+	wg   sync.WaitGroup
+	// room is signalled when the driver may have given receive buffers.
+	room chan struct{}
+
+	// frame is the transmitting goroutine's.
+	frame []byte
+
+	mu   sync.Mutex
+	errs []error
+}
+
+// New returns a device with rings of size descriptors that offers MAC, MTU and STATUS.
+func New(mac nic.MAC, mtu int, size uint32) *Net {
+	n := &Net{
+		Device: virtiotest.New(virtio.DeviceNet, 2, size),
+		kick:   make(chan struct{}, 1), room: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
+	n.Offered |= virtionet.FeatureMAC | virtionet.FeatureMTU | virtionet.FeatureStatus
+	n.Config = make([]byte, 12)
+	copy(n.Config, mac[:])
+	n.Config[6] = 1
+	binary.LittleEndian.PutUint16(n.Config[10:], uint16(mtu))
+	n.OnNotify = func(queue int) {
+		if queue == 1 {
+			signal(n.kick)
+		} else {
+			signal(n.room)
+		}
+	}
+	n.OnReset = func() { signal(n.room) }
+	return n
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// NewDriver returns the driver of n. Rings are as large as the device allows.
+func (n *Net) NewDriver(tb testing.TB) *virtionet.Device {
+	tb.Helper()
+	t, err := virtio.NewMMIO(n.Region())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d, err := virtionet.New(virtionet.Config{Transport: t, Memory: n.Mem, Interrupt: n.Line, Logf: tb.Logf})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return d
+}
+
+// SetLink changes the link status.
+func (n *Net) SetLink(up bool) {
+	n.SetConfig(func(config []byte) {
+		config[6] = 0
+		if up {
+			config[6] = 1
+		}
+	})
+}
+
+// Start runs the device: send is called with each frame that the driver
+// transmits, which is valid during the call.
+func (n *Net) Start(send func(frame []byte)) {
+	n.wg.Go(func() {
+		for {
+			select {
+			case <-n.kick:
+				n.transmit(send)
+			case <-n.stop:
+				return
+			}
+		}
+	})
+}
+
+// Stop ends what Start began and reports what the driver did wrong. The driver was closed before.
+func (n *Net) Stop(tb testing.TB) {
+	tb.Helper()
+	close(n.stop)
+	n.wg.Wait()
+	for _, v := range n.Violations() {
+		tb.Errorf("driver violates the specification: %s", v)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, err := range n.errs {
+		tb.Errorf("device: %v", err)
+	}
+	if f := n.Mem.Faults(); f != 0 {
+		tb.Errorf("%d accesses to memory that was not lent", f)
+	}
+	if m, b := n.Mem.Live(); m != 0 || b != 0 {
+		tb.Errorf("%d mappings and %d blocks were not given back", m, b)
+	}
+}
+
+func (n *Net) fail(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.errs = append(n.errs, err)
+}
+
+// transmit sends what is in the transmit ring, with notifications off meanwhile.
+func (n *Net) transmit(send func([]byte)) {
+	for some := true; some; {
+		some, n.frame = false, n.frame[:0]
+		n.Work(func() {
+			q := n.Queue(1)
+			q.SetNoNotify(true)
+			q.Publish()
+			c, ok, err := q.Next()
+			if err != nil {
+				n.fail(err)
+			}
+			if !ok {
+				q.SetNoNotify(false)
+				q.Publish()
+				some = q.Available() > 0
+				return
+			}
+			some = true
+			for _, b := range c.Out {
+				n.frame = append(n.frame, b...)
+			}
+			q.Finish(uint32(c.Head), 0)
+		})
+		// Outside of Work, so that a wire which waits does not keep a reset waiting.
+		if len(n.frame) >= headerLen {
+			send(n.frame[headerLen:])
+		}
+	}
+}
+
+// Deliver puts a frame into the driver's next receive buffer. It returns false,
+// with the frame dropped, when there is none.
+func (n *Net) Deliver(frame []byte) (ok bool) {
+	n.Work(func() {
+		q := n.Queue(0)
+		c, got, err := q.Next()
+		if err != nil {
+			n.fail(err)
+		}
+		if !got {
+			return
+		}
+		ok = true
+		q.Finish(uint32(c.Head), uint32(fill(c.In, frame)))
+	})
+	return ok
+}
+
+// fill writes a header and a frame into the buffers.
+func fill(in [][]byte, frame []byte) (n int) {
+	header := [headerLen]byte{10: 1} // num_buffers = 1
+	for _, part := range [][]byte{header[:], frame} {
+		for len(part) > 0 && len(in) > 0 {
+			m := copy(in[0], part)
+			part, in[0] = part[m:], in[0][m:]
+			n += m
+			if len(in[0]) == 0 {
+				in = in[1:]
+			}
+		}
+	}
+	return n
+}
+
+// DeliverWait is Deliver that waits for a buffer while the device is live.
+func (n *Net) DeliverWait(frame []byte) bool {
+	for !n.Deliver(frame) {
+		if !n.Live() {
+			return false
+		}
+		select {
+		case <-n.room:
+		case <-n.stop:
+			return false
+		}
+	}
+	return true
+}

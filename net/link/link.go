@@ -1,0 +1,181 @@
+// Package link joins a network device to gVisor's stack: a nic.Device becomes a
+// stack.LinkEndpoint that speaks Ethernet.
+//
+// Frames are not copied on the way. A device receives into the memory of gVisor
+// buffer views, which become packet buffers; it transmits from the views
+// of a packet buffer, of which it holds a reference until it is done.
+//
+// When the device's ring is full, packets wait in a bounded queue, in order,
+// and follow as the ring empties; past its bound a write fails with
+// ErrNoBufferSpace. Nothing is dropped without a counter.
+package link
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"sync"
+	"sync/atomic"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"github.com/tamanet/tamanet/drivers/nic"
+)
+
+// DefaultQueueLen is Linux's default txqueuelen for Ethernet.
+const DefaultQueueLen = 1000
+
+// Options adjust an Endpoint; the zero value is what most want.
+type Options struct {
+	// QueueLen bounds the packets that wait while the ring is full; DefaultQueueLen when 0.
+	QueueLen int
+	// OnLink, when set, is called when the medium goes up or down, in the
+	// device's goroutine: it must not block, or close the Endpoint.
+	OnLink func(nic.LinkState)
+	// Logf prints one line; log.Printf when nil.
+	Logf func(format string, args ...any)
+}
+
+// Endpoint is a stack.LinkEndpoint over a nic.Device. Every method is safe for concurrent use.
+type Endpoint struct {
+	dev  nic.Device
+	info nic.Info
+	opts Options
+
+	dispatcher  atomic.Pointer[attached]
+	addr        atomic.Pointer[tcpip.LinkAddress]
+	mtu         atomic.Uint32
+	promiscuous atomic.Bool
+	tx          queue
+	stats       counters
+	logInvalid  sync.Once
+
+	closing  sync.Once
+	mu       sync.Mutex
+	onClose  func()
+	closeErr error
+}
+
+// attached holds the dispatcher, since an interface cannot be stored atomically.
+type attached struct{ stack.NetworkDispatcher }
+
+var (
+	_ stack.LinkEndpoint = (*Endpoint)(nil)
+	_ nic.Handler        = (*Endpoint)(nil)
+)
+
+// New starts dev and returns its endpoint, which owns dev from here on, also
+// when Start fails: dev is then closed. Frames are counted and dropped until the stack attaches itself.
+func New(dev nic.Device, opts Options) (*Endpoint, error) {
+	if opts.QueueLen <= 0 {
+		opts.QueueLen = DefaultQueueLen
+	}
+	if opts.Logf == nil {
+		opts.Logf = log.Printf
+	}
+	e := &Endpoint{dev: dev, info: dev.Info(), opts: opts}
+	addr := tcpip.LinkAddress(e.info.MAC[:])
+	e.addr.Store(&addr)
+	e.mtu.Store(uint32(e.info.MTU))
+	if err := dev.Start(e); err != nil {
+		return nil, errors.Join(fmt.Errorf("link: %w", err), dev.Close())
+	}
+	return e, nil
+}
+
+// Device returns the device, for its statistics. It stays the Endpoint's: do not close it.
+func (e *Endpoint) Device() nic.Device { return e.dev }
+
+// Link returns the state of the medium.
+func (e *Endpoint) Link() nic.LinkState { return e.dev.Link() }
+
+// LinkChange implements nic.Handler.
+func (e *Endpoint) LinkChange(l nic.LinkState) {
+	if e.opts.OnLink != nil {
+		e.opts.OnLink(l)
+	}
+}
+
+// MTU implements stack.LinkEndpoint: the Ethernet header is not counted.
+func (e *Endpoint) MTU() uint32 { return e.mtu.Load() }
+
+// SetMTU implements stack.LinkEndpoint. What the device cannot do is cut to what
+// it can, and what IPv4 cannot live with raised to what it can.
+func (e *Endpoint) SetMTU(mtu uint32) {
+	e.mtu.Store(max(min(mtu, uint32(e.info.MTU)), nic.MinMTU))
+}
+
+// MaxHeaderLength implements stack.LinkEndpoint.
+func (e *Endpoint) MaxHeaderLength() uint16 { return header.EthernetMinimumSize }
+
+// LinkAddress implements stack.LinkEndpoint.
+func (e *Endpoint) LinkAddress() tcpip.LinkAddress { return *e.addr.Load() }
+
+// SetLinkAddress implements stack.LinkEndpoint. Frames are sent from and
+// accepted for the new address; whether the hardware lets those through is its matter.
+func (e *Endpoint) SetLinkAddress(addr tcpip.LinkAddress) { e.addr.Store(&addr) }
+
+// Capabilities implements stack.LinkEndpoint: neighbours are resolved by ARP and NDP.
+func (e *Endpoint) Capabilities() stack.LinkEndpointCapabilities {
+	return stack.CapabilityResolutionRequired
+}
+
+// ARPHardwareType implements stack.LinkEndpoint.
+func (e *Endpoint) ARPHardwareType() header.ARPHardwareType { return header.ARPHardwareEther }
+
+// SetPromiscuous makes the stack's packet sockets see frames for other
+// stations too. The error is the device's; one that filters nothing needs no switch.
+func (e *Endpoint) SetPromiscuous(on bool) error {
+	if p, ok := e.dev.(nic.Promiscuous); ok {
+		if err := p.SetPromiscuous(on); err != nil {
+			return fmt.Errorf("link: %s: promiscuous mode: %w", e.info.Name, err)
+		}
+	}
+	e.promiscuous.Store(on)
+	return nil
+}
+
+// Attach implements stack.LinkEndpoint. With nil, frames are dropped from now
+// on; a delivery that has begun may still be running when Attach returns. The
+// stack calls Attach with its own lock held, which that delivery may be waiting for.
+func (e *Endpoint) Attach(d stack.NetworkDispatcher) {
+	if d == nil {
+		e.dispatcher.Store(nil)
+		return
+	}
+	e.dispatcher.Store(&attached{d})
+}
+
+// IsAttached implements stack.LinkEndpoint.
+func (e *Endpoint) IsAttached() bool { return e.dispatcher.Load() != nil }
+
+// Wait implements stack.LinkEndpoint. The Endpoint has no goroutine, and for
+// the device's the stack must not wait here, with its lock held: Close does.
+func (e *Endpoint) Wait() {}
+
+// SetOnCloseAction implements stack.LinkEndpoint.
+func (e *Endpoint) SetOnCloseAction(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.onClose = f
+}
+
+// Close implements stack.LinkEndpoint: it closes the device. When it returns,
+// no frame is delivered any more and every packet was released. It must not be called from a delivery.
+func (e *Endpoint) Close() {
+	e.closing.Do(func() {
+		e.mu.Lock()
+		f := e.onClose
+		e.mu.Unlock()
+		if f != nil {
+			f()
+		}
+		e.Attach(nil)
+		if err := e.dev.Close(); err != nil {
+			e.opts.Logf("link: %v", err)
+		}
+		e.closeQueue()
+	})
+}

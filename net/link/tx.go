@@ -1,0 +1,241 @@
+package link
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"gvisor.dev/gvisor/pkg/buffer"
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"github.com/tamanet/tamanet/drivers/nic"
+)
+
+// queue holds the packets that wait for room in the device's ring.
+type queue struct {
+	// waiting is set while pkts is not empty: a new packet must then not overtake it.
+	waiting atomic.Bool
+	// ready counts the calls of TransmitReady.
+	ready atomic.Uint32
+
+	mu       sync.Mutex
+	pkts     []*stack.PacketBuffer // a circular buffer of QueueLen, once needed
+	first, n int
+	draining bool
+	closed   bool
+}
+
+// AddHeader implements stack.LinkEndpoint.
+func (e *Endpoint) AddHeader(pkt *stack.PacketBuffer) {
+	src := pkt.EgressRoute.LocalLinkAddress
+	if len(src) == 0 {
+		src = e.LinkAddress()
+	}
+	header.Ethernet(pkt.LinkHeader().Push(header.EthernetMinimumSize)).Encode(&header.EthernetFields{
+		SrcAddr: src,
+		DstAddr: pkt.EgressRoute.RemoteLinkAddress,
+		Type:    pkt.NetworkProtocolNumber,
+	})
+}
+
+// scratch is what one transmission needs besides the packet.
+type scratch struct {
+	frame nic.TxFrame
+	parts [][]byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// WritePackets implements stack.LinkEndpoint. It does not block. The error is
+// ErrNoBufferSpace when ring and queue are full, ErrClosedForSend after Close,
+// ErrHostDown when the device was given up; the packets after the failing one were not sent.
+func (e *Endpoint) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	list := pkts.AsSlice()
+	for i, pkt := range list {
+		if err := e.write(s, pkt, i < len(list)-1); err != nil {
+			return i, err
+		}
+	}
+	return len(list), nil
+}
+
+// write sends pkt, or queues it behind others.
+func (e *Endpoint) write(s *scratch, pkt *stack.PacketBuffer, more bool) tcpip.Error {
+	if !e.tx.waiting.Load() {
+		err := e.transmit(s, pkt, more)
+		if !errors.Is(err, nic.ErrFull) {
+			return e.outcome(err)
+		}
+	}
+	first, err := e.enqueue(pkt)
+	if first {
+		// There may be room again, and TransmitReady have come and found nothing, before pkt
+		// was in the queue. Either it goes now, or TransmitReady is still to come.
+		e.drain()
+	}
+	return err
+}
+
+// outcome counts what became of a packet that is not going to be queued.
+func (e *Endpoint) outcome(err error) tcpip.Error {
+	switch {
+	case err == nil:
+		e.stats.txPackets.Add(1)
+		return nil
+	case errors.Is(err, nic.ErrClosed):
+		e.stats.txClosed.Add(1)
+		return &tcpip.ErrClosedForSend{}
+	case errors.Is(err, nic.ErrFrame):
+		e.stats.txInvalid.Add(1)
+		e.logInvalid.Do(func() { e.opts.Logf("link: %s refuses packets: %v", e.info.Name, err) })
+		return &tcpip.ErrMessageTooLong{}
+	default:
+		e.stats.txFailed.Add(1)
+		return &tcpip.ErrHostDown{}
+	}
+}
+
+// transmit gives pkt to the device as it lies in memory.
+func (e *Endpoint) transmit(s *scratch, pkt *stack.PacketBuffer, more bool) error {
+	s.parts = appendParts(s.parts[:0], pkt)
+	if len(s.parts) > e.info.MaxParts {
+		return e.transmitCopy(s, pkt, more)
+	}
+	s.frame = nic.TxFrame{Parts: s.parts, Owner: pkt.IncRef(), More: more}
+	err := e.dev.Transmit(&s.frame)
+	if err != nil {
+		pkt.DecRef()
+	}
+	s.clear()
+	return err
+}
+
+// transmitCopy gives the device one piece where it cannot gather as many as pkt has.
+func (e *Endpoint) transmitCopy(s *scratch, pkt *stack.PacketBuffer, more bool) error {
+	e.stats.txCopied.Add(1)
+	whole := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithView(pkt.ToView())})
+	s.parts = appendParts(s.parts[:0], whole)
+	s.frame = nic.TxFrame{Parts: s.parts, Owner: whole, More: more}
+	err := e.dev.Transmit(&s.frame)
+	if err != nil {
+		whole.DecRef()
+	}
+	s.clear()
+	return err
+}
+
+// clear lets go of the packet's memory, which a pooled scratch would keep reachable.
+func (s *scratch) clear() {
+	clear(s.parts)
+	s.frame = nic.TxFrame{}
+}
+
+// appendParts appends the packet's bytes, from the link header on, as they lie in memory.
+func appendParts(parts [][]byte, pkt *stack.PacketBuffer) [][]byte {
+	views, skip := pkt.AsViewList()
+	for v := views.Front(); v != nil; v = v.Next() {
+		b := v.AsSlice()
+		if skip >= len(b) {
+			skip -= len(b)
+			continue
+		}
+		parts = append(parts, b[skip:])
+		skip = 0
+	}
+	return parts
+}
+
+// enqueue puts pkt behind the others that wait and says whether there were none.
+func (e *Endpoint) enqueue(pkt *stack.PacketBuffer) (first bool, err tcpip.Error) {
+	q := &e.tx
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		e.stats.txClosed.Add(1)
+		return false, &tcpip.ErrClosedForSend{}
+	}
+	if q.pkts == nil {
+		q.pkts = make([]*stack.PacketBuffer, e.opts.QueueLen)
+	}
+	if q.n == len(q.pkts) {
+		e.stats.txQueueFull.Add(1)
+		return false, &tcpip.ErrNoBufferSpace{}
+	}
+	q.pkts[(q.first+q.n)%len(q.pkts)] = pkt.IncRef()
+	q.n++
+	q.waiting.Store(true)
+	e.stats.txQueued.Add(1)
+	return q.n == 1, nil
+}
+
+// TransmitReady implements nic.Handler.
+func (e *Endpoint) TransmitReady() {
+	e.tx.ready.Add(1)
+	e.drain()
+}
+
+// drain sends waiting packets until the ring is full again. One goroutine at a
+// time does it, so that they stay in order.
+func (e *Endpoint) drain() {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	for {
+		seen := e.tx.ready.Load()
+		pkt, more := e.beginDrain()
+		if pkt == nil {
+			return
+		}
+		err := e.transmit(s, pkt, more)
+		full := errors.Is(err, nic.ErrFull)
+		if !full {
+			e.outcome(err)
+		}
+		e.endDrain(full)
+		if !full {
+			pkt.DecRef()
+		} else if e.tx.ready.Load() == seen {
+			return
+		}
+	}
+}
+
+// beginDrain returns the first waiting packet and whether another follows it.
+// The packet stays in the queue until endDrain.
+func (e *Endpoint) beginDrain() (pkt *stack.PacketBuffer, more bool) {
+	q := &e.tx
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.draining || q.n == 0 {
+		return nil, false
+	}
+	q.draining = true
+	return q.pkts[q.first], q.n > 1
+}
+
+// endDrain takes the first packet off the queue, unless it is to stay there.
+func (e *Endpoint) endDrain(stay bool) {
+	q := &e.tx
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.draining = false
+	if stay {
+		return
+	}
+	q.pkts[q.first] = nil
+	q.first = (q.first + 1) % len(q.pkts)
+	q.n--
+	q.waiting.Store(q.n > 0)
+}
+
+// closeQueue releases what still waits. The device is closed: it does not call drain any more, but a writer may.
+func (e *Endpoint) closeQueue() {
+	e.tx.mu.Lock()
+	e.tx.closed = true
+	e.tx.mu.Unlock()
+	// The device refuses each with ErrClosed, which empties the queue in order.
+	e.drain()
+}
