@@ -43,8 +43,10 @@ type Device struct {
 	// RestlessConfig makes each read of the configuration change it.
 	RestlessConfig bool
 	// OnNotify, when set, is called for each notification, OnReset for each reset. They must not block.
+	// OnAck is called before each acknowledgement of an interrupt takes effect.
 	OnNotify func(queue int)
 	OnReset  func()
+	OnAck    func()
 
 	regs *mmio.Fake
 
@@ -215,7 +217,12 @@ func (d *Device) selected() *Queue {
 
 // write takes a register write.
 func (d *Device) write(off mmio.Offset, width int, v uint64) uint64 {
-	if off == 0x070 {
+	switch off {
+	case 0x064:
+		if d.OnAck != nil {
+			d.OnAck()
+		}
+	case 0x070:
 		d.work.Lock()
 		defer d.work.Unlock()
 	}

@@ -38,3 +38,6 @@ func (l *Line) Wake() {
 
 // Close makes every Wait return false.
 func (l *Line) Close() { l.close.Do(func() { close(l.done) }) }
+
+// Pending says whether a Wait would return true at once.
+func (l *Line) Pending() bool { return len(l.c) > 0 }
