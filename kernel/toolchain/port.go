@@ -19,8 +19,16 @@ const buildVersion = "1"
 
 // A port is what makes GOOS=tamago of a stock GOROOT.
 type port struct {
-	added map[string]string // file below GOROOT → content
-	edits []edit
+	added  map[string]string // file below GOROOT → content
+	copies []fileCopy
+	edits  []edit
+}
+
+// A fileCopy makes a file of GOROOT stand under another name too, because its
+// own name ties it to another system.
+type fileCopy struct {
+	line     int // in edits.txt
+	from, to string
 }
 
 // An edit replaces one place of a file below GOROOT.
@@ -47,7 +55,7 @@ func loadPort() (*port, error) {
 	if err != nil {
 		return nil, fmt.Errorf("toolchain: %w", err)
 	}
-	p.edits, err = parseEdits(string(text))
+	p.copies, p.edits, err = parseEdits(string(text))
 	return p, err
 }
 
@@ -66,52 +74,61 @@ func (p *port) key() string {
 }
 
 // parseEdits parses edits.txt; its first comment describes the format.
-func parseEdits(text string) ([]edit, error) {
-	var edits []edit
+func parseEdits(text string) (copies []fileCopy, edits []edit, err error) {
 	var cur *edit
 	var file string
 	for i, line := range strings.Split(text, "\n") {
-		switch {
-		case cur == nil && (line == "" || line[0] == '#'):
-			continue
-		case strings.HasPrefix(line, "--- "):
-			file = strings.TrimPrefix(line, "--- ")
-		case line == "":
-			file, cur = "", nil
-			continue
-		case line == "@@" && cur != nil:
-		case file == "":
-			return nil, fmt.Errorf("edits.txt:%d: an edit needs a line \"--- file\" before it", i+1)
-		case line[0] == ' ':
-			cur.old += line[1:] + "\n"
-			cur.new += line[1:] + "\n"
-			continue
-		case line[0] == '-':
-			cur.old += line[1:] + "\n"
-			continue
-		case line[0] == '+':
-			cur.new += line[1:] + "\n"
-			continue
-		default:
-			return nil, fmt.Errorf("edits.txt:%d: a line of an edit begins with a space, - or +, not %q", i+1, line[0])
+		line, rest := line, ""
+		if line != "" {
+			line, rest = line[:1], line[1:]
 		}
-		edits = append(edits, edit{file: file, line: i + 1})
-		cur = &edits[len(edits)-1]
+		switch {
+		case strings.HasPrefix(line+rest, "--- "):
+			file, cur = strings.TrimPrefix(line+rest, "--- "), nil
+			if from, to, ok := strings.Cut(file, " > "); ok {
+				copies = append(copies, fileCopy{i + 1, from, to})
+				file = to
+			}
+		case line == "" || file == "" && line == "#":
+			file, cur = "", nil
+		case file == "":
+			return nil, nil, fmt.Errorf("edits.txt:%d: an edit needs a line \"--- file\" before it", i+1)
+		case line+rest == "@@":
+			cur = nil
+		case !strings.Contains(" -+", line):
+			return nil, nil, fmt.Errorf("edits.txt:%d: a line of an edit begins with a space, - or +, not %q", i+1, line)
+		default:
+			if cur == nil {
+				edits = append(edits, edit{file: file, line: i + 1})
+				cur = &edits[len(edits)-1]
+			}
+			if line != "+" {
+				cur.old += rest + "\n"
+			}
+			if line != "-" {
+				cur.new += rest + "\n"
+			}
+		}
+	}
+	for _, c := range copies {
+		if !filepath.IsLocal(c.from) || !filepath.IsLocal(c.to) {
+			return nil, nil, fmt.Errorf("edits.txt:%d: %q or %q is not below GOROOT", c.line, c.from, c.to)
+		}
 	}
 	for _, e := range edits {
 		if !filepath.IsLocal(e.file) {
-			return nil, fmt.Errorf("edits.txt:%d: %q is not below GOROOT", e.line, e.file)
+			return nil, nil, fmt.Errorf("edits.txt:%d: %q is not below GOROOT", e.line, e.file)
 		}
 		if strings.TrimSpace(e.old) == "" {
-			return nil, fmt.Errorf("edits.txt:%d: an edit of %s has no anchor", e.line, e.file)
+			return nil, nil, fmt.Errorf("edits.txt:%d: an edit of %s has no anchor", e.line, e.file)
 		}
 	}
-	return edits, nil
+	return copies, edits, nil
 }
 
-// apply adds the port's files to the copy of GOROOT in dir and edits those
-// that are there. It fails when a file to add exists, and when an anchor does not
-// stand in its file exactly once.
+// apply adds the port's files to the copy of GOROOT in dir, copies and edits
+// those that are there. It fails when a file to add exists, and when an anchor
+// does not stand in its file exactly once.
 func (p *port) apply(dir string) error {
 	for file, content := range p.added {
 		path := filepath.Join(dir, filepath.FromSlash(file))
@@ -123,6 +140,11 @@ func (p *port) apply(dir string) error {
 		}
 		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
 			return err
+		}
+	}
+	for _, c := range p.copies {
+		if err := copyFile(filepath.Join(dir, filepath.FromSlash(c.to)), filepath.Join(dir, filepath.FromSlash(c.from))); err != nil {
+			return fmt.Errorf("edits.txt:%d: %w", c.line, err)
 		}
 	}
 	for _, e := range p.edits {

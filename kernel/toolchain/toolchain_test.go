@@ -171,7 +171,13 @@ func TestEachEditNeedsItsAnchor(t *testing.T) {
 		t.Run(fmt.Sprintf("edits.txt:%d", e.line), func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, filepath.FromSlash(e.file))
-			require.NoError(t, copyFile(path, filepath.Join(root, filepath.FromSlash(e.file))))
+			stock := e.file
+			for _, c := range p.copies {
+				if c.to == e.file {
+					stock = c.from
+				}
+			}
+			require.NoError(t, copyFile(path, filepath.Join(root, filepath.FromSlash(stock))))
 			require.NoError(t, e.apply(dir))
 			first, err := os.ReadFile(path)
 			require.NoError(t, err)
@@ -207,20 +213,23 @@ func TestAddedFilesMustBeNew(t *testing.T) {
 }
 
 func TestParseEdits(t *testing.T) {
-	edits, err := parseEdits("# why\n--- a/b.go\n x\n-y\n+z\n@@\n-q\n\n--- c.go\n-1\n+2\n")
+	copies, edits, err := parseEdits("# why\n--- a/b.go\n x\n-y\n+z\n@@\n-q\n\n--- b.go > c.go\n-1\n+2\n\n--- d.go > e.go\n")
 	require.NoError(t, err)
-	require.Len(t, edits, 3)
-	assert.Equal(t, edit{"a/b.go", 2, "x\ny\n", "x\nz\n"}, edits[0])
-	assert.Equal(t, edit{"a/b.go", 6, "q\n", ""}, edits[1])
-	assert.Equal(t, edit{"c.go", 9, "1\n", "2\n"}, edits[2])
+	assert.Equal(t, []fileCopy{{9, "b.go", "c.go"}, {13, "d.go", "e.go"}}, copies)
+	assert.Equal(t, []edit{
+		{"a/b.go", 3, "x\ny\n", "x\nz\n"},
+		{"a/b.go", 7, "q\n", ""},
+		{"c.go", 10, "1\n", "2\n"},
+	}, edits)
 
 	for text, want := range map[string]string{
 		"+x\n":               "edits.txt:1: an edit needs a line",
-		"--- a.go\n+x\n":     "edits.txt:1: an edit of a.go has no anchor",
+		"--- a.go\n+x\n":     "edits.txt:2: an edit of a.go has no anchor",
 		"--- a.go\n-x\n*y\n": "edits.txt:3: a line of an edit begins with",
 		"--- ../a.go\n-x\n":  `"../a.go" is not below GOROOT`,
+		"--- a.go > /b.go\n": `"/b.go" is not below GOROOT`,
 	} {
-		_, err := parseEdits(text)
+		_, _, err := parseEdits(text)
 		assert.ErrorContains(t, err, want, "%q", text)
 	}
 }
@@ -229,7 +238,7 @@ func FuzzParseEdits(f *testing.F) {
 	f.Add("# why\n--- a/b.go\n x\n-y\n+z\n@@\n-q\n\n--- c.go\n-1\n+2\n")
 	f.Add("--- a.go\n\n@@\n-")
 	f.Fuzz(func(t *testing.T, text string) {
-		edits, err := parseEdits(text)
+		_, edits, err := parseEdits(text)
 		for _, e := range edits {
 			if err == nil && (e.old == "" || !filepath.IsLocal(e.file)) {
 				t.Errorf("parsed %+v", e)
