@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// MissingError reports that a board's QEMU is not installed.
+// MissingError reports that QEMU, or another program that tests need, is not installed.
 type MissingError struct {
 	Program string // the executable that was looked for in PATH
 	Package string // the Debian and Ubuntu package that holds it
 }
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("%s is not installed; install it with: apt-get install %s (on other systems: the QEMU package for this machine)",
+	return fmt.Sprintf("%s is not installed; install it with: apt-get install %s (on other systems: the package that holds it)",
 		e.Program, e.Package)
 }
 
@@ -31,13 +31,19 @@ func (b *Board) Find() (string, error) {
 	return path, nil
 }
 
-// Install installs the board's QEMU by apt-get when it is not there, as root or through sudo, and says on progress
-// what it does. An error tells why that is not possible and what to do instead.
+// Install installs the board's QEMU when it is not there, as the function Install does.
 func (b *Board) Install(ctx context.Context, progress io.Writer) error {
-	if _, err := b.Find(); err == nil {
+	return Install(ctx, b.Program, b.Package, progress)
+}
+
+// Install installs a Debian package by apt-get when the program that it holds is not in PATH, as root or through sudo,
+// and says on progress what it does. An error tells why that is not possible and what to do instead.
+func Install(ctx context.Context, program, pkg string, progress io.Writer) error {
+	if _, err := exec.LookPath(program); err == nil {
 		return nil
 	}
-	return installer{progress: progress, look: exec.LookPath, root: os.Geteuid() == 0, run: runShowing}.install(ctx, b)
+	missing := &MissingError{Program: program, Package: pkg}
+	return installer{progress: progress, look: exec.LookPath, root: os.Geteuid() == 0, run: runShowing}.install(ctx, missing)
 }
 
 // installer is Install with what it asks of the system made explicit.
@@ -48,8 +54,7 @@ type installer struct {
 	run      func(ctx context.Context, progress io.Writer, command []string) error
 }
 
-func (in installer) install(ctx context.Context, b *Board) error {
-	missing := &MissingError{Program: b.Program, Package: b.Package}
+func (in installer) install(ctx context.Context, missing *MissingError) error {
 	apt, err := in.look("apt-get")
 	if err != nil {
 		return fmt.Errorf("%w; there is no apt-get here to do it", missing)
@@ -62,25 +67,25 @@ func (in installer) install(ctx context.Context, b *Board) error {
 		}
 		command = append([]string{sudo}, command...)
 	}
-	install := append(command[:len(command):len(command)], "install", "-y", "--no-install-recommends", b.Package)
-	err = in.step(ctx, "installing "+b.Package, install)
+	install := append(command[:len(command):len(command)], "install", "-y", "--no-install-recommends", missing.Package)
+	err = in.step(ctx, "installing "+missing.Package, install)
 	if err == nil {
-		return in.check(b)
+		return in.check(missing)
 	}
 	// A fresh machine has no package lists, and stale ones name versions that the mirror no longer has.
 	update := append(command[:len(command):len(command)], "update")
 	if err := in.step(ctx, "that failed; refreshing the package lists", update); err != nil {
 		return errors.Join(missing, err)
 	}
-	if err := in.step(ctx, "installing "+b.Package+" again", install); err != nil {
+	if err := in.step(ctx, "installing "+missing.Package+" again", install); err != nil {
 		return errors.Join(missing, err)
 	}
-	return in.check(b)
+	return in.check(missing)
 }
 
-func (in installer) check(b *Board) error {
-	if _, err := in.look(b.Program); err != nil {
-		return fmt.Errorf("package %s was installed, but %s is still not in PATH", b.Package, b.Program)
+func (in installer) check(missing *MissingError) error {
+	if _, err := in.look(missing.Program); err != nil {
+		return fmt.Errorf("package %s was installed, but %s is still not in PATH", missing.Package, missing.Program)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func (f *fakeSystem) run(_ context.Context, _ io.Writer, command []string) error
 }
 
 func TestInstall(t *testing.T) {
-	board := boards["microvm"]
+	missing := &MissingError{Program: "qemu-system-x86_64", Package: "qemu-system-x86"}
 	errApt := errors.New("exit status 100")
 	tests := []struct {
 		name     string
@@ -68,15 +68,15 @@ func TestInstall(t *testing.T) {
 					left--
 					return errApt
 				}
-				sys.programs[board.Program] = true
+				sys.programs[missing.Program] = true
 				return nil
 			}
 			var said bytes.Buffer
-			err := installer{progress: &said, look: sys.look, root: tt.root, run: sys.run}.install(t.Context(), board)
+			err := installer{progress: &said, look: sys.look, root: tt.root, run: sys.run}.install(t.Context(), missing)
 			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
 				t.Errorf("got error %v, want …%s…", err, tt.err)
 			}
-			if tt.err != "" && err != nil && !strings.Contains(err.Error(), board.Package) {
+			if tt.err != "" && err != nil && !strings.Contains(err.Error(), missing.Package) {
 				t.Errorf("the error does not name the package: %v", err)
 			}
 			if len(sys.ran) != tt.runs || tt.runs > 0 && !strings.Contains(sys.ran[0], tt.first) {

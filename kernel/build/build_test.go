@@ -35,7 +35,7 @@ func clone(t *testing.T) string {
 	return tree(t, map[string]string{
 		"go.mod":                 "module " + module + "\n\ngo 1.25\n",
 		"tamanet.go":             "package tamanet\n\nimport _ \"" + module + "/board/microvm\"\n\nconst Greeting = \"up\"\n",
-		"board/microvm/board.go": "//go:build microvm && linkcpuinit\n\npackage microvm\n",
+		"board/microvm/board.go": "//go:build microvm\n\npackage microvm\n",
 		"app/demo/main.go":       appliance,
 	})
 }
@@ -128,6 +128,7 @@ func TestWhatCannotBeBuiltIsExplained(t *testing.T) {
 	tests := []struct{ name, app, want string }{
 		{"no app", "", "APP="},
 		{"no such folder", "./nowhere", "no folder ./nowhere"},
+		{"no such folder, without a dot", "nowhere/app", "no folder nowhere/app"},
 		{"a file", filepath.Join(other, "lib/lib.go"), "is a file"},
 		{"a library", filepath.Join(other, "lib"), "no program"},
 		{"no Go at all", filepath.Join(other, "none"), "package main"},
@@ -230,7 +231,7 @@ esac
 	}
 	for _, want := range []string{
 		"GOOS=tamago\n", "GOARCH=amd64\n", "GOOSPKG=github.com/usbarmory/tamago\n", "CGO_ENABLED=0\n", "GOTOOLCHAIN=local\n",
-		"ARGS build -trimpath -buildvcs=false -tags microvm,", ",mine -ldflags -s -w -T 0x200000 -R 0x1000 -o " + log + ".elf .\n",
+		"ARGS build -trimpath -buildvcs=false -tags microvm,mine -ldflags -s -w -T 0x201000 -R 0x1000 -o " + log + ".elf .\n",
 	} {
 		if !bytes.Contains(got, []byte(want)) {
 			t.Errorf("%q is missing", want)

@@ -67,7 +67,8 @@ func (b *builder) enter() (pattern string, err error) {
 		return ".", err
 	case err == nil:
 		return "", fmt.Errorf("%s is a file; APP= (--app) takes the folder of a main package", b.App)
-	case filepath.IsAbs(b.App) || strings.HasPrefix(b.App, "."):
+	// An import path begins with a host's name.
+	case filepath.IsAbs(b.App) || strings.HasPrefix(b.App, ".") || !strings.Contains(strings.Split(b.App, "/")[0], "."):
 		return "", fmt.Errorf("there is no folder %s; APP= (--app) takes the folder of a main package", b.App)
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", err

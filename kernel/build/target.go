@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"github.com/tamanet/tamanet/board/microvm"
 )
 
 // module is the path of this module; an appliance imports its root package.
@@ -18,7 +20,7 @@ type Target struct {
 	Board string
 	// GOARCH and GOARM are those of the go command; GOARM is empty where it has no meaning.
 	GOARCH, GOARM string
-	// Tags are the further build tags, by which the board replaces parts of the tamago module.
+	// Tags are further build tags of the board.
 	Tags []string
 	// Text is the address at which the linker puts the first instruction (-T).
 	Text uint64
@@ -29,8 +31,7 @@ var targets = map[string]Target{
 	"microvm": {
 		Board:  "microvm",
 		GOARCH: "amd64",
-		Tags:   []string{"linkcpuinit", "linkramstart", "linkramsize", "linkprintk"},
-		Text:   0x00200000,
+		Text:   microvm.TextStart,
 	},
 }
 
