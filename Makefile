@@ -1,0 +1,69 @@
+# A thin front of kernel/cmd/tamanet: what each target does is Go, there. `make help` lists the targets.
+
+APP     ?= app/status
+BOARD   ?= microvm
+PORTS   ?= 8080:80
+MEM     ?=
+CPUS    ?= 1
+CPU     ?=
+CMDLINE ?=
+OUT     ?= build/
+ARGS    ?=
+TAMAGO  ?=
+
+# Go fetches the release that go.mod names when another one is installed. Some distributions switch that off.
+GOTOOLCHAIN = auto
+
+# Recipes read the variables from the environment: no value needs quoting on its way.
+export APP BOARD PORTS MEM CPUS CPU CMDLINE OUT TAMAGO GOTOOLCHAIN
+
+TAMANET := build/tamanet
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test toolchain doctor clean $(TAMANET)
+
+help:
+	@echo "make run              build the appliance, boot it in QEMU, print the URL that answers"
+	@echo "make test             every test, kernels booted in QEMU included"
+	@echo "make test-vet         one group of the tests: test-vet, test-host, test-toolchain or test-e2e"
+	@echo "make build            build the appliance's kernel into OUT"
+	@echo "make toolchain        build the Go for GOOS=tamago, once, and print its path"
+	@echo "make doctor           say what is missing on this machine"
+	@echo "make clean            remove what was built here; toolchains and kernels in ~/.cache/tamanet stay"
+	@echo
+	@echo "variables             (now)"
+	@echo "  APP=folder          main package to build, here or in a module of your own ($(APP))"
+	@echo "  BOARD=name          machine ($(BOARD))"
+	@echo "  PORTS=8080:80,...   ports of the host that lead to the guest, host:guest[/tcp|/udp] ($(PORTS))"
+	@echo "  MEM=64M             RAM (the board's default)"
+	@echo "  CPUS=1 CPU=model    number and model of the CPUs"
+	@echo "  CMDLINE='...'       kernel command line: ip= gw= dns= hostname=, and words for the appliance"
+	@echo "  OUT=file|folder/    where make build puts the kernel ($(OUT))"
+	@echo "  ARGS='...'          further flags, see: $(TAMANET) run --help"
+	@echo "  TAMAGO=path         another GOOS=tamago go command to build with"
+
+run: $(TAMANET)
+	@$(TAMANET) run --app "$$APP" --board "$$BOARD" --ports "$$PORTS" --mem "$$MEM" --cpus "$$CPUS" --cpu "$$CPU" \
+		--cmdline "$$CMDLINE" $(ARGS)
+
+build: $(TAMANET)
+	@$(TAMANET) build --app "$$APP" --board "$$BOARD" --out "$$OUT" $(ARGS)
+
+test: $(TAMANET)
+	@$(TAMANET) test $(ARGS)
+
+test-%: $(TAMANET)
+	@$(TAMANET) test $* $(ARGS)
+
+toolchain doctor: $(TAMANET)
+	@$(TAMANET) $@ $(ARGS)
+
+clean:
+	rm -rf build
+
+# Always handed to go, which does nothing when nothing has changed.
+$(TAMANET):
+	@command -v go >/dev/null || { echo "tamanet: there is no Go here ('go' is not in PATH); install Go 1.21 or later, from https://go.dev/dl/ or the distribution" >&2; exit 1; }
+	@test -n "$$(cd / && go env GOTOOLCHAIN)" || { echo "tamanet: $$(cd / && go version) is too old to fetch the Go that go.mod names; install Go 1.21 or later from https://go.dev/dl/" >&2; exit 1; }
+	@go version >/dev/null || { echo "tamanet: the Go that go.mod names cannot be had, see above; install it from https://go.dev/dl/, or see that GOPROXY can be reached" >&2; exit 1; }
+	@go build -o $@ ./kernel/cmd/tamanet
