@@ -39,6 +39,7 @@ func hwinit0() {
 	goos.Exit = exit
 
 	initConsole()
+	maskPIC()
 
 	if memmapEntries == 0 {
 		stop("no memory map: boot by PVH (QEMU -kernel) with start info version 1 or later")

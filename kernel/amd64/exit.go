@@ -14,6 +14,8 @@ const maxExit = 127
 // panics. A code that does not fit into 0..127 becomes 127. Without QEMU's
 // exit device the code is printed, and a triple fault resets the machine, which
 // ends a virtual machine that was started with -no-reboot.
+//
+//go:nosplit
 func exit(code int32) {
 	cli()
 
@@ -31,6 +33,8 @@ func exit(code int32) {
 
 // stop prints why the machine cannot go on, and ends it with status 1. It can be
 // used before the runtime is set up.
+//
+//go:nosplit
 func stop(why string) {
 	puts("tamanet: ")
 	puts(why)

@@ -96,8 +96,8 @@ TEXT ·exceptionCode(SB),NOSPLIT|NOFRAME,$0
 	ADDQ	$16, SP
 	IRETQ
 
-// lineInterrupt handles a device's interrupt: it wakes the processor and tells
-// kernel/irq which line it was. It touches nothing of the runtime.
+// lineInterrupt handles a device's interrupt: it keeps the processor from
+// idling on and tells kernel/irq which line it was.
 TEXT ·lineInterrupt(SB),NOSPLIT|NOFRAME,$0
 	SAVE
 	CLD
@@ -116,7 +116,6 @@ TEXT ·lineInterrupt(SB),NOSPLIT|NOFRAME,$0
 TEXT ·timerInterrupt(SB),NOSPLIT|NOFRAME,$0
 	SAVE
 	CLD
-	MOVB	$1, ·wake(SB)
 	MOVQ	$0, ·timer+timerState_deadline(SB)
 	LOCK
 	INCQ	·timer+timerState_fired(SB)

@@ -1,15 +1,40 @@
+//go:build tamago
+
 // Command kernel is what the board's tests boot. The kernel command line says
-// what it does.
+// what it does: do=<one of the functions in table>.
 package main
 
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	_ "github.com/tamanet/tamanet/board/microvm"
+	"github.com/tamanet/tamanet/kernel/boot"
 )
 
+// table has what the kernel can do, by name.
+var table = map[string]func(arg string){
+	"info":   info,
+	"exit":   exit,
+	"panic":  func(string) { panic("as told") },
+	"fault":  fault,
+	"fatal":  fatal,
+	"clock":  clock,
+	"idle":   idle,
+	"memory": memory,
+	"busy":   busy,
+	"random": random,
+	"flood":  flood,
+}
+
 func main() {
-	fmt.Println("hello")
-	os.Exit(3)
+	do, _ := boot.Lookup("do")
+	name, arg, _ := strings.Cut(do, ":")
+	f, ok := table[name]
+	if !ok {
+		fmt.Printf("do=%q is not known\n", do)
+		os.Exit(1)
+	}
+	f(arg)
 }

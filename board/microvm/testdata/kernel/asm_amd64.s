@@ -1,0 +1,33 @@
+//go:build tamago
+
+#include "textflag.h"
+
+// func invalidOpcode()
+TEXT ·invalidOpcode(SB),NOSPLIT,$0
+	BYTE	$0x0f; BYTE $0x0b		// ud2
+	RET
+
+// func breakpoint()
+TEXT ·breakpoint(SB),NOSPLIT,$0
+	BYTE	$0xcc				// int3
+	RET
+
+// func smash()
+TEXT ·smash(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	$0x10000000000, SP
+	BYTE	$0x50				// push %rax
+	RET
+
+// func raiseINT()
+//
+// Vector 32 is interrupt line 0, which no device of the board uses.
+TEXT ·raiseINT(SB),NOSPLIT,$0
+	BYTE	$0xcd; BYTE $32			// int $32
+	RET
+
+// func outb(port uint16, v uint8)
+TEXT ·outb(SB),NOSPLIT,$0-3
+	MOVWLZX	port+0(FP), DX
+	MOVB	v+2(FP), AX
+	OUTB
+	RET

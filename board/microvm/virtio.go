@@ -1,0 +1,77 @@
+//go:build tamago
+
+package microvm
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/tamanet/tamanet/drivers/dma"
+	"github.com/tamanet/tamanet/drivers/mmio"
+	"github.com/tamanet/tamanet/drivers/nic"
+	"github.com/tamanet/tamanet/drivers/virtio"
+	"github.com/tamanet/tamanet/drivers/virtionet"
+	"github.com/tamanet/tamanet/kernel/amd64"
+	"github.com/tamanet/tamanet/kernel/boot"
+	"github.com/tamanet/tamanet/kernel/irq"
+)
+
+// Where the interrupt controllers are, QEMU include/hw/i386/microvm.h.
+const (
+	ioapic0Base  = 0xfec0_0000
+	ioapic0First = 0
+	ioapic1Base  = 0xfec1_0000
+	ioapic1First = 24
+)
+
+// probe returns the network devices. QEMU puts its first device into the last
+// slot, so they are in the order of its command line.
+func probe(named []boot.Slot) []nic.Device {
+	amd64.AddIOAPIC(ioapic0Base, ioapic0First)
+	two := amd64.AddIOAPIC(ioapic1Base, ioapic1First) != 0
+
+	var nics []nic.Device
+	for _, s := range slices.Backward(slots(named, two, amd64.HasACPI())) {
+		for _, found := range virtio.Probe(mmio.At, uintptr(s.Base), uintptr(s.Size), 1) {
+			if found.Err != nil {
+				warn("%v", found.Err)
+				continue
+			}
+			if found.ID != virtio.DeviceNet {
+				continue
+			}
+			d, err := open(found, irq.Line(s.IRQ))
+			if err != nil {
+				warn("%v", err)
+				continue
+			}
+			nics = append(nics, d)
+		}
+	}
+	return nics
+}
+
+// open makes a network device of what is in a slot.
+func open(s virtio.Slot, line irq.Line) (nic.Device, error) {
+	name := fmt.Sprintf("virtio-net %#x", s.Base)
+	d, err := virtionet.New(virtionet.Config{
+		Transport: s.Transport,
+		Memory:    dma.Heap{},
+		Interrupt: line,
+		Name:      name,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := amd64.EnableLine(line); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	line.SetName(name)
+	return d, nil
+}
+
+// warn prints what is not as it should be and is done without.
+func warn(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "tamanet: "+format+"\n", args...)
+}
