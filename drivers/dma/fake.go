@@ -18,6 +18,14 @@ const (
 	// fakeSlot is the room of one mapping; the rest of it after the mapped bytes is guard.
 	fakeSlot     = 1 << 20
 	fakeMaxSlots = 1 << 14
+
+	// The same for 32-bit addresses.
+	fakeBlocks32   Addr = 0x5a00_0000
+	fakeMaps32     Addr = 0xa500_0000
+	fakeMaxSlots32      = 1 << 10
+
+	// fakeLine is what a mapping is aligned to, as a cache line is.
+	fakeLine = 64
 )
 
 // Fake is a Memory for host tests. Its device addresses are unlike any pointer
@@ -25,6 +33,10 @@ const (
 // forgets a Map, or lets the device use memory after Unmap makes Access fail.
 // Once warm, Map and Unmap do not allocate.
 type Fake struct {
+	// maps is where mappings begin, maxSlots how many there can be.
+	maps     Addr
+	maxSlots int
+
 	mu     sync.Mutex
 	blocks []*Block
 	next   Addr
@@ -43,7 +55,13 @@ type fakeMapping struct {
 var _ Memory = (*Fake)(nil)
 
 // NewFake returns an empty Fake.
-func NewFake() *Fake { return &Fake{next: fakeBlocks} }
+func NewFake() *Fake { return &Fake{next: fakeBlocks, maps: fakeMaps, maxSlots: fakeMaxSlots} }
+
+// NewFake32 returns an empty Fake whose device addresses fit into 32 bits, for
+// devices that have no more. Blocks of up to 1 GiB and 1024 mappings fit.
+func NewFake32() *Fake {
+	return &Fake{next: fakeBlocks32, maps: fakeMaps32, maxSlots: fakeMaxSlots32}
+}
 
 // Alloc implements [Memory].
 func (f *Fake) Alloc(size, align int) (*Block, error) {
@@ -80,7 +98,7 @@ func (f *Fake) Map(b []byte, dir Direction) (Addr, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.unused) == 0 {
-		if len(f.slots) == fakeMaxSlots {
+		if len(f.slots) == f.maxSlots {
 			return 0, fmt.Errorf("%w: %d mappings", ErrNoMemory, len(f.slots))
 		}
 		f.slots = append(f.slots, fakeMapping{})
@@ -92,18 +110,18 @@ func (f *Fake) Map(b []byte, dir Direction) (Addr, error) {
 	s.b, s.dir = b, dir
 	s.gen++
 	f.live++
-	return fakeMaps + s.offset(i), nil
+	return f.maps + s.offset(i), nil
 }
 
 // offset gives each use of a slot another address, so that a stale one is found.
-func (s *fakeMapping) offset(i int) Addr { return Addr(i)*fakeSlot + Addr(s.gen)*16 }
+func (s *fakeMapping) offset(i int) Addr { return Addr(i)*fakeSlot + Addr(s.gen)*fakeLine }
 
 // Unmap implements [Memory]. It panics when there is no such mapping: that is a driver's bug.
 func (f *Fake) Unmap(a Addr, b []byte, dir Direction) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i := int((a - fakeMaps) / fakeSlot)
-	if a < fakeMaps || i >= len(f.slots) || f.slots[i].b == nil || a != fakeMaps+f.slots[i].offset(i) ||
+	i := int((a - f.maps) / fakeSlot)
+	if a < f.maps || i >= len(f.slots) || f.slots[i].b == nil || a != f.maps+f.slots[i].offset(i) ||
 		&f.slots[i].b[0] != &b[0] || len(f.slots[i].b) != len(b) || f.slots[i].dir != dir {
 		panic(fmt.Sprintf("dma: Unmap of %d bytes (%v) at %#x: no such mapping", len(b), dir, a))
 	}
@@ -128,12 +146,12 @@ func (f *Fake) lookup(a Addr, n int, write bool) ([]byte, bool) {
 	if n < 0 {
 		return nil, false
 	}
-	if a >= fakeMaps {
-		i := (a - fakeMaps) / fakeSlot
+	if a >= f.maps {
+		i := (a - f.maps) / fakeSlot
 		if i >= Addr(len(f.slots)) || f.slots[i].b == nil || write != (f.slots[i].dir == FromDevice) {
 			return nil, false
 		}
-		return within(f.slots[i].b, fakeMaps+f.slots[i].offset(int(i)), a, n)
+		return within(f.slots[i].b, f.maps+f.slots[i].offset(int(i)), a, n)
 	}
 	for _, b := range f.blocks {
 		if s, ok := within(b.Bytes, b.Addr, a, n); ok {

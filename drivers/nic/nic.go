@@ -138,6 +138,8 @@ type TxFrame struct {
 	// put off telling the hardware (Linux: netdev_xmit_more). A Device whose
 	// Transmit fails tells the hardware then about what it put off.
 	More bool
+	// Checksum is left to the Device; only a [ChecksumOffload] with tx takes it.
+	Checksum Checksum
 }
 
 // Len is the length of the frame in bytes.
@@ -167,6 +169,9 @@ type RxPart struct {
 // The first part holds at least the Ethernet header.
 type RxFrame struct {
 	Parts []RxPart
+	// ChecksumGood is set by a [ChecksumOffload] with rx when it has found the IP
+	// and the TCP or UDP checksum of the frame, which is no fragment, to be right.
+	ChecksumGood bool
 }
 
 // Handler is what stands above a Device. Its methods are called one at a time
