@@ -1,0 +1,172 @@
+// Package netdev is a machine's network below its sockets: the interfaces,
+// their addresses, the routes, and the gVisor stack that carries IP over them.
+//
+// A [Stack] is what Linux calls a network namespace (struct net). A machine
+// has one, its [Default]; tests make several and join them by a cable.
+//
+// All methods may be called from several goroutines at once.
+package netdev
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/link/loopback"
+	"gvisor.dev/gvisor/pkg/tcpip/network/arp"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/raw"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
+)
+
+// Config describes a Stack. The zero value works.
+type Config struct {
+	// RAM is the machine's memory in bytes, by which socket buffers are
+	// bounded; see [Memory]. Zero means plenty, as on a host.
+	RAM uint64
+
+	// CongestionControl is TCP's, "cubic" or "reno"; empty means cubic.
+	CongestionControl string
+}
+
+// A Stack owns a gVisor stack with IPv4, IPv6, ARP, ICMP, TCP, UDP and raw
+// IP, and the interfaces attached to it. The loopback interface lo is always
+// there, with index 1, 127.0.0.1/8 and ::1/128.
+type Stack struct {
+	// Sysctl holds the settings that may be changed at run time.
+	Sysctl Sysctl
+
+	ip     *stack.Stack
+	memory Memory
+
+	mu     sync.Mutex
+	closed bool
+	nextID tcpip.NICID
+}
+
+// LoopbackIndex is the interface index of lo, Linux's LOOPBACK_IFINDEX.
+const LoopbackIndex = 1
+
+// Linux's net.ipv4.ip_local_port_range, 32768 to 60999. gVisor's range is
+// half open.
+const (
+	ephemeralFirst = 32768
+	ephemeralLast  = 60999
+)
+
+// New builds a stack with its loopback interface up. The caller closes it
+// with [Stack.Close]; a machine never does.
+func New(cfg Config) (*Stack, error) {
+	s := &Stack{
+		ip: stack.New(stack.Options{
+			NetworkProtocols: []stack.NetworkProtocolFactory{
+				ipv4.NewProtocol,
+				ipv6.NewProtocolWithOptions(ipv6.Options{
+					AutoGenLinkLocal: true,
+				}),
+				arp.NewProtocol,
+			},
+			TransportProtocols: []stack.TransportProtocolFactory{
+				tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6,
+			},
+			RawFactory:               raw.EndpointFactory{},
+			HandleLocal:              true,
+			AllowPacketEndpointWrite: true,
+		}),
+		memory: MemoryFor(cfg.RAM),
+		nextID: LoopbackIndex,
+	}
+	s.Sysctl.init(s.memory)
+	if err := s.tune(cfg); err != nil {
+		s.ip.Destroy()
+		return nil, err
+	}
+	_, err := s.AddInterface(InterfaceConfig{
+		Name: "lo",
+		Link: loopback.New(),
+		Addresses: []netip.Prefix{
+			netip.MustParsePrefix("127.0.0.1/8"),
+			netip.MustParsePrefix("::1/128"),
+		},
+	})
+	if err != nil {
+		s.ip.Destroy()
+		return nil, fmt.Errorf("netdev: loopback: %w", err)
+	}
+	return s, nil
+}
+
+// tune sets what gVisor's defaults leave unlike Linux, or unfit for a small
+// machine.
+func (s *Stack) tune(cfg Config) error {
+	cc := tcpip.CongestionControlOption(cfg.CongestionControl)
+	if cc == "" {
+		// Linux's default too. gVisor starts with reno.
+		cc = "cubic"
+	}
+	// Without RACK loss is found by three duplicate ACKs and SACK (RFC 6675).
+	// gVisor's RACK is reported to stall under loss and is left off.
+	recovery := tcpip.TCPRecovery(0)
+	delay := tcpip.TCPDelayEnabled(true) // Nagle (RFC 896) until TCP_NODELAY
+	for _, opt := range []tcpip.SettableTransportProtocolOption{&cc, &recovery, &delay} {
+		if err := s.ip.SetTransportProtocolOption(tcp.ProtocolNumber, opt); err != nil {
+			return fmt.Errorf("netdev: TCP option %T = %v: %s", opt, opt, err)
+		}
+	}
+	if err := s.ip.SetPortRange(ephemeralFirst, ephemeralLast); err != nil {
+		return fmt.Errorf("netdev: ephemeral ports: %s", err)
+	}
+	return s.memory.apply(s.ip)
+}
+
+// IP returns the gVisor stack. It belongs to s: do not close it or create
+// NICs on it past [Stack.AddInterface].
+func (s *Stack) IP() *stack.Stack { return s.ip }
+
+// Memory returns the bounds on socket buffers that the stack was built with.
+func (s *Stack) Memory() Memory { return s.memory }
+
+// Close ends every endpoint and interface and waits until their goroutines
+// are gone. Sockets that are still open fail from here on. Closing twice is
+// harmless.
+func (s *Stack) Close() {
+	s.mu.Lock()
+	closed := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if closed {
+		return
+	}
+	defaultStack.CompareAndSwap(s, nil)
+	s.ip.Destroy()
+}
+
+var defaultStack atomic.Pointer[Stack]
+
+// SetDefault makes s the stack of [Default], [Interfaces] and [Routes].
+func SetDefault(s *Stack) { defaultStack.Store(s) }
+
+// Default returns the machine's stack, or nil before [SetDefault].
+func Default() *Stack { return defaultStack.Load() }
+
+// Interfaces lists the default stack's interfaces; see [Stack.Interfaces].
+func Interfaces() []Interface {
+	if s := Default(); s != nil {
+		return s.Interfaces()
+	}
+	return nil
+}
+
+// Routes lists the default stack's routes; see [Stack.Routes].
+func Routes() []Route {
+	if s := Default(); s != nil {
+		return s.Routes()
+	}
+	return nil
+}
