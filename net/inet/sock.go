@@ -1,0 +1,276 @@
+package inet
+
+import (
+	"net/netip"
+	"sync/atomic"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"github.com/tamanet/tamanet/net/errno"
+	"github.com/tamanet/tamanet/net/netdev"
+	"github.com/tamanet/tamanet/net/socket"
+)
+
+// A Sock is what TCP, UDP, ping and raw sockets share: Linux's struct
+// inet_sock and ipv6_pinfo, and the gVisor endpoint below.
+//
+// The endpoint is made when it is first needed, at bind, connect, listen or
+// send, and is replaced by a fresh one when a connection is dissolved, as
+// gVisor's cannot be used twice. Options therefore live here and in the
+// protocol's part, and are applied to each endpoint.
+type Sock struct {
+	socket.Sock
+
+	// Impl is the protocol's own part.
+	Impl any
+
+	sw    *protoSwitch
+	entry *ProtoSW
+	ep    atomic.Pointer[Endpoint]
+
+	// Guarded by Lock.
+	rcvSaddr    netip.Addr // what bind chose; invalid when it did not
+	num         uint16     // inet_num: the port that bind chose
+	disconnects uint32     // sk_disconnects
+
+	// peer is an accepted connection's, which outlives the connection.
+	peer socket.Sockaddr
+
+	opts options
+}
+
+// An Endpoint is a gVisor endpoint under a Sock.
+type Endpoint struct {
+	tcpip.Endpoint
+
+	// Harvested tells the protocol that it took the endpoint's last error.
+	Harvested atomic.Bool
+}
+
+// An EndpointProto is a Proto over gVisor endpoints.
+type EndpointProto interface {
+	socket.Proto
+	// Transport is gVisor's number of the protocol.
+	Transport() tcpip.TransportProtocolNumber
+	// ApplyOptions sets on a fresh endpoint what the Sock's options of the
+	// protocol's own level say. Those of SOL_SOCKET, SOL_IP and SOL_IPV6 were
+	// applied before.
+	ApplyOptions(is *Sock, ep tcpip.Endpoint)
+}
+
+// Of returns the inet part of sk, which is of family AF_INET or AF_INET6.
+func Of(sk *socket.Sock) *Sock { return sk.Impl.(*Sock) }
+
+func (is *Sock) init(s *socket.Socket, protocol int) {
+	is.Sock.Impl = is
+	socket.InitSock(&is.Sock, s, protocol, is.entry.Prot)
+	if is.entry.Flags&INET_PROTOSW_REUSE != 0 {
+		is.SetFlag(socket.FlagReuse, true)
+	}
+	is.opts.init(is.Net)
+}
+
+// NewAccepted makes the Sock of a connection that a listener's endpoint
+// accepted. The options are the listener's and are applied to ep; wq is ep's
+// queue.
+func (is *Sock) NewAccepted(ep tcpip.Endpoint, wq *waiter.Queue, peer tcpip.FullAddress) *Sock {
+	child := &Sock{sw: is.sw, entry: is.entry}
+	child.Sock.Impl = child
+	child.Inherit(&is.Sock)
+	child.WQ = wq
+	child.opts.inherit(&is.opts)
+	child.peer = child.ToSockaddr(peer)
+	child.ep.Store(&Endpoint{Endpoint: ep})
+	child.sw.hold(child.entry)
+	return child
+}
+
+// Endpoint returns the endpoint, or nil when there is none yet.
+func (is *Sock) Endpoint() *Endpoint { return is.ep.Load() }
+
+// Ensure returns the endpoint and makes it if need be. Locked. ENOBUFS and
+// the like are gVisor's.
+func (is *Sock) Ensure() (*Endpoint, error) {
+	if ep := is.ep.Load(); ep != nil {
+		return ep, nil
+	}
+	prot := is.Prot.(EndpointProto)
+	proto := header.IPv4ProtocolNumber
+	if is.Family == socket.AF_INET6 {
+		proto = header.IPv6ProtocolNumber
+	}
+	tep, terr := is.Net.IP().NewEndpoint(prot.Transport(), proto, is.WQ)
+	if terr != nil {
+		return nil, errno.FromTCPIP(terr)
+	}
+	is.applyAll(tep)
+	ep := &Endpoint{Endpoint: tep}
+	is.ep.Store(ep)
+	return ep, nil
+}
+
+// applyAll applies every option of the Sock to a fresh endpoint.
+func (is *Sock) applyAll(ep tcpip.Endpoint) {
+	is.applySocketOptions(ep)
+	is.opts.apply(is.Family, ep)
+	is.Prot.(EndpointProto).ApplyOptions(is, ep)
+}
+
+// ApplyInherited applies the Sock's options to an accepted endpoint.
+func (is *Sock) ApplyInherited() { is.applyAll(is.ep.Load()) }
+
+// TakeEndpoint removes and returns the endpoint, which the caller closes.
+func (is *Sock) TakeEndpoint() *Endpoint { return is.ep.Swap(nil) }
+
+// ReleaseEntry gives the switch's entry back when the Sock is closed.
+func (is *Sock) releaseEntry() { is.sw.put(is.entry) }
+
+// Bind binds the endpoint to the address that the family has checked, and
+// remembers it. Locked. On failure a fresh endpoint takes its place: gVisor's
+// may keep half of what was tried.
+func (is *Sock) Bind(addr socket.Sockaddr) error {
+	ep, err := is.Ensure()
+	if err != nil {
+		return err
+	}
+	if terr := ep.Bind(is.FullAddress(addr)); terr != nil {
+		is.TakeEndpoint().Close()
+		if _, ok := terr.(*tcpip.ErrNoPortAvailable); ok {
+			// inet_csk_get_port has only this answer.
+			return errno.EADDRINUSE
+		}
+		return errno.FromTCPIP(terr)
+	}
+	is.rcvSaddr = addr.IP()
+	if local, terr := ep.GetLocalAddress(); terr == nil {
+		is.num = local.Port
+	}
+	return nil
+}
+
+// Autobind binds to any address and a free port unless bound already: Linux's
+// inet_autobind. Locked. EAGAIN when no port is free.
+func (is *Sock) Autobind() error {
+	if is.Bound() {
+		return nil
+	}
+	if err := is.Prot.GetPort(&is.Sock, is.AnyAddr()); err != nil {
+		return errno.EAGAIN
+	}
+	return nil
+}
+
+// Bound reports whether the Sock has a local port. Locked.
+func (is *Sock) Bound() bool {
+	if is.num != 0 {
+		return true
+	}
+	if ep := is.ep.Load(); ep != nil {
+		local, terr := ep.GetLocalAddress()
+		return terr == nil && local.Port != 0
+	}
+	return false
+}
+
+// Renew drops the endpoint, which the caller has taken and ended, and binds a
+// fresh one to what the program itself had bound to: the end of Linux's
+// tcp_disconnect and udp_disconnect. Locked.
+func (is *Sock) Renew() error {
+	addr := is.AnyAddr()
+	if is.UserLocks&socket.SOCK_BINDADDR_LOCK != 0 {
+		addr = socket.SockaddrFrom(netip.AddrPortFrom(is.rcvSaddr, 0))
+	} else {
+		is.rcvSaddr = netip.Addr{}
+	}
+	if is.UserLocks&socket.SOCK_BINDPORT_LOCK == 0 {
+		is.num = 0
+		return nil
+	}
+	addr.Port = is.num
+	return is.Bind(addr)
+}
+
+// CountDisconnect notes that the Sock was disconnected, for connects that
+// wait. Locked.
+func (is *Sock) CountDisconnect() { is.disconnects++ }
+
+// AnyAddr returns the family's unspecified address with port 0.
+func (is *Sock) AnyAddr() socket.Sockaddr {
+	if is.Family == socket.AF_INET6 {
+		return socket.SockaddrInet6([16]byte{}, 0, 0)
+	}
+	return socket.SockaddrInet4([4]byte{}, 0)
+}
+
+// FullAddress converts an address to gVisor's form, where a wildcard is
+// empty.
+func (is *Sock) FullAddress(a socket.Sockaddr) tcpip.FullAddress {
+	fa := tcpip.FullAddress{Port: a.Port, NIC: tcpip.NICID(a.ScopeID)}
+	if ip := a.IP(); !ip.IsUnspecified() {
+		fa.Addr = netdev.ToTCPIP(ip)
+	}
+	return fa
+}
+
+// ToSockaddr converts gVisor's address to one of the Sock's family; on
+// AF_INET6 an IPv4 address is mapped.
+func (is *Sock) ToSockaddr(fa tcpip.FullAddress) socket.Sockaddr {
+	if is.Family == socket.AF_INET {
+		var ip [4]byte
+		if fa.Addr.Len() == header.IPv4AddressSize {
+			ip = fa.Addr.As4()
+		}
+		return socket.SockaddrInet4(ip, fa.Port)
+	}
+	switch fa.Addr.Len() {
+	case header.IPv4AddressSize:
+		return socket.SockaddrInet6(netip.AddrFrom4(fa.Addr.As4()).As16(), fa.Port, 0)
+	case header.IPv6AddressSize:
+		ip := fa.Addr.As16()
+		scope := uint32(0)
+		if header.IsV6LinkLocalUnicastAddress(fa.Addr) {
+			scope = uint32(fa.NIC)
+		}
+		return socket.SockaddrInet6(ip, fa.Port, scope)
+	}
+	return socket.SockaddrInet6([16]byte{}, fa.Port, 0)
+}
+
+// GetName is Linux's inet_getname, for protocols over endpoints.
+func (is *Sock) GetName(which socket.NameOf) (socket.Sockaddr, error) {
+	if which == socket.AcceptName {
+		return is.peer, nil
+	}
+	ep := is.ep.Load()
+	if which == socket.PeerName {
+		if ep == nil {
+			return socket.Sockaddr{}, errno.ENOTCONN
+		}
+		remote, terr := ep.GetRemoteAddress()
+		if terr != nil || remote.Port == 0 {
+			return socket.Sockaddr{}, errno.ENOTCONN
+		}
+		return is.ToSockaddr(remote), nil
+	}
+	if ep == nil {
+		return is.unboundName(), nil
+	}
+	local, terr := ep.GetLocalAddress()
+	if terr != nil {
+		return socket.Sockaddr{}, errno.FromTCPIP(terr)
+	}
+	return is.ToSockaddr(local), nil
+}
+
+// unboundName is the name of a Sock without an endpoint: its bound address
+// may have outlived the port.
+func (is *Sock) unboundName() socket.Sockaddr {
+	is.Lock()
+	defer is.Unlock()
+	if !is.rcvSaddr.IsValid() {
+		return is.AnyAddr()
+	}
+	return socket.SockaddrFrom(netip.AddrPortFrom(is.rcvSaddr, is.num))
+}

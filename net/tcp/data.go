@@ -1,0 +1,231 @@
+package tcp
+
+import (
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"github.com/tamanet/tamanet/net/errno"
+	"github.com/tamanet/tamanet/net/inet"
+	"github.com/tamanet/tamanet/net/socket"
+)
+
+// SendMsg is Linux's tcp_sendmsg. The destination in m is ignored, as there.
+func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
+	ep := inet.Of(sk).Endpoint()
+	if ep == nil || sk.Shutdown()&socket.SEND_SHUTDOWN != 0 {
+		return 0, brokenPipe(sk, ep)
+	}
+	it := m.Iter()
+	total := it.Len()
+	n, terr := ep.Write(it, tcpip.WriteOptions{})
+	if terr == nil && int(n) == total {
+		return total, nil
+	}
+	return sendRest(sk, ep, it, int(n), terr, sk.SndTimeo(flags&socket.MSG_DONTWAIT != 0))
+}
+
+// sendRest goes on after a first write that did not take everything. sent
+// counts what was taken; terr is the write's error.
+func sendRest(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, sent int, terr tcpip.Error, timeo time.Duration) (int, error) {
+	err := sendError(sk, ep, terr)
+	for err == nil || err == errno.EAGAIN {
+		if err == nil && it.Len() == 0 {
+			return sent, nil
+		}
+		if err == errno.EAGAIN {
+			if timeo == 0 {
+				break
+			}
+			werr := sk.Wait(waiter.WritableEvents|waiter.EventHUp|waiter.EventErr, timeo, func() bool {
+				return writable(ep)
+			})
+			if werr != nil {
+				err = werr
+				break
+			}
+		}
+		if sk.Shutdown()&socket.SEND_SHUTDOWN != 0 {
+			err = brokenPipe(sk, ep)
+			break
+		}
+		n, terr := ep.Write(it, tcpip.WriteOptions{})
+		sent += int(n)
+		err = sendError(sk, ep, terr)
+	}
+	if sent > 0 {
+		// What was taken is reported; the error will come again.
+		return sent, nil
+	}
+	return 0, err
+}
+
+func writable(ep *inet.Endpoint) bool {
+	return ep.Readiness(waiter.WritableEvents)&waiter.WritableEvents != 0 || over(ep)
+}
+
+// sendError translates the error of a write, and keeps one that ended the
+// connection from being reported twice.
+func sendError(sk *socket.Sock, ep *inet.Endpoint, terr tcpip.Error) error {
+	switch terr.(type) {
+	case nil:
+		return nil
+	case *tcpip.ErrWouldBlock:
+		return errno.EAGAIN
+	case *tcpip.ErrClosedForSend:
+		return brokenPipe(sk, ep)
+	}
+	taken(ep)
+	return errno.FromTCPIP(terr)
+}
+
+// taken notes that the caller got the endpoint's error.
+func taken(ep *inet.Endpoint) {
+	if !ep.Harvested.Swap(true) {
+		ep.LastError()
+	}
+}
+
+// brokenPipe returns the pending error, or else EPIPE (sk_stream_error).
+func brokenPipe(sk *socket.Sock, ep *inet.Endpoint) error {
+	if ep != nil {
+		harvest(sk, ep)
+	}
+	if err := sk.TakeErr(); err != nil {
+		return err
+	}
+	return errno.EPIPE
+}
+
+// RecvMsg is Linux's tcp_recvmsg.
+func (*Proto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
+	ep := inet.Of(sk).Endpoint()
+	if flags&socket.MSG_ERRQUEUE != 0 {
+		return 0, errno.EAGAIN // the queue is empty: nothing is put there yet
+	}
+	if ep == nil {
+		if err := sk.TakeErr(); err != nil {
+			return 0, err
+		}
+		if sk.Shutdown()&socket.RCV_SHUTDOWN != 0 && flags&socket.MSG_OOB == 0 {
+			return 0, nil
+		}
+	}
+	if ep == nil || state(ep) == socket.TCP_LISTEN {
+		return 0, errno.ENOTCONN
+	}
+	if flags&socket.MSG_OOB != 0 {
+		return 0, errno.EINVAL // no urgent byte is kept apart from the stream
+	}
+	it := m.Iter()
+	it.Discard = flags&socket.MSG_TRUNC != 0
+	n, err := recvOnce(sk, ep, it, flags)
+	if err == nil && flags&socket.MSG_WAITALL == 0 {
+		return n, nil
+	}
+	return recvRest(sk, ep, it, n, err, flags)
+}
+
+// recvRest goes on after a first read that found nothing or, with
+// MSG_WAITALL, too little.
+func recvRest(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, got int, err error, flags int) (int, error) {
+	timeo := sk.RcvTimeo(flags&socket.MSG_DONTWAIT != 0)
+	for {
+		switch {
+		case err == errno.EAGAIN && timeo > 0:
+			if err = waitReadable(sk, ep, timeo); err != nil {
+				return orError(got, err)
+			}
+		case err != nil:
+			return orError(got, err)
+		case flags&socket.MSG_WAITALL == 0 || it.Len() == 0 || flags&socket.MSG_PEEK != 0:
+			return got, nil
+		}
+		var n int
+		n, err = recvOnce(sk, ep, it, flags)
+		if n == 0 && err == nil {
+			return got, nil
+		}
+		got += n
+	}
+}
+
+// orError returns what was received, or else the error.
+func orError(n int, err error) (int, error) {
+	if n > 0 {
+		return n, nil
+	}
+	return 0, err
+}
+
+func waitReadable(sk *socket.Sock, ep *inet.Endpoint, timeo time.Duration) error {
+	return sk.Wait(waiter.ReadableEvents|waiter.EventHUp|waiter.EventErr|waiter.EventRdHUp, timeo, func() bool {
+		return readable(sk, ep)
+	})
+}
+
+// readable reports whether a receive would not block.
+func readable(sk *socket.Sock, ep *inet.Endpoint) bool {
+	st := state(ep)
+	switch st {
+	case socket.TCP_SYN_SENT, socket.TCP_SYN_RECV:
+		return sk.HasErr()
+	case socket.TCP_CLOSE:
+		return true
+	}
+	return shutdownBits(sk, ep, st)&socket.RCV_SHUTDOWN != 0 || received(ep) > 0 || sk.HasErr()
+}
+
+// recvOnce reads what is there. It returns 0 and nil at the end of the stream
+// and EAGAIN when nothing is there yet. Received data comes before a pending
+// error, and that before the end.
+func recvOnce(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, flags int) (int, error) {
+	harvest(sk, ep)
+	if it.Len() == 0 {
+		if readable(sk, ep) && received(ep) > 0 {
+			return 0, nil
+		}
+	} else {
+		peek := flags&socket.MSG_PEEK != 0
+		res, terr := ep.Read(it, tcpip.ReadOptions{Peek: peek})
+		if terr == nil {
+			if !peek {
+				ep.ModerateRecvBuf(res.Count)
+			}
+			return res.Count, nil
+		}
+		if err := recvError(ep, terr); err != nil {
+			return 0, err
+		}
+	}
+	return 0, recvEnd(sk, ep)
+}
+
+// recvError returns an error that a read got from the endpoint itself, rather
+// than one that says there was nothing to read.
+func recvError(ep *inet.Endpoint, terr tcpip.Error) error {
+	switch terr.(type) {
+	case *tcpip.ErrWouldBlock, *tcpip.ErrClosedForReceive, *tcpip.ErrNotConnected:
+		return nil
+	}
+	taken(ep)
+	return errno.FromTCPIP(terr)
+}
+
+// recvEnd tells why nothing was read: a pending error, the end of the stream
+// (nil), no connection, or only that nothing came yet.
+func recvEnd(sk *socket.Sock, ep *inet.Endpoint) error {
+	harvest(sk, ep)
+	if err := sk.TakeErr(); err != nil {
+		return err
+	}
+	st := state(ep)
+	switch {
+	case shutdownBits(sk, ep, st)&socket.RCV_SHUTDOWN != 0:
+		return nil
+	case st == socket.TCP_CLOSE:
+		return errno.ENOTCONN
+	}
+	return errno.EAGAIN
+}

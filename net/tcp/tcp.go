@@ -1,0 +1,375 @@
+// Package tcp is TCP for the inet families: Linux's tcp_prot, over gVisor's
+// TCP endpoints.
+//
+// gVisor does the protocol (RFC 9293). This package makes of its endpoints
+// what Linux's socket calls expect: the state machine's names, errors that
+// are reported once, blocking, half-closed connections, a socket that can be
+// connected again, and the options.
+package tcp
+
+import (
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	gtcp "gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"github.com/tamanet/tamanet/net/errno"
+	"github.com/tamanet/tamanet/net/inet"
+	"github.com/tamanet/tamanet/net/socket"
+)
+
+// Proto is TCP. It has no state; a protocol that replaces or watches it
+// embeds it.
+type Proto struct{}
+
+// Prot is Linux's tcp_prot. It serves AF_INET and AF_INET6.
+var Prot = &Proto{}
+
+var (
+	_ inet.EndpointProto   = Prot
+	_ socket.Listener      = Prot
+	_ socket.OptionWatcher = Prot
+	_ socket.Ioctler       = Prot
+	_ socket.Queuer        = Prot
+	_ socket.BufferSizer   = Prot
+)
+
+// sock is TCP's part of a Sock: Linux's struct tcp_sock.
+type sock struct {
+	*inet.Sock
+	options
+}
+
+func of(sk *socket.Sock) *sock { return inet.Of(sk).Impl.(*sock) }
+
+// Name implements socket.Proto.
+func (*Proto) Name() string { return "TCP" }
+
+// Transport implements inet.EndpointProto.
+func (*Proto) Transport() tcpip.TransportProtocolNumber { return gtcp.ProtocolNumber }
+
+// Init is Linux's tcp_v4_init_sock.
+func (*Proto) Init(sk *socket.Sock) error {
+	is := inet.Of(sk)
+	t := &sock{Sock: is}
+	t.options.init()
+	is.Impl = t
+	return nil
+}
+
+// State implements socket.Proto. What fails or was never connected is in
+// TCP_CLOSE.
+func (*Proto) State(sk *socket.Sock) socket.State {
+	ep := inet.Of(sk).Endpoint()
+	if ep == nil {
+		return socket.TCP_CLOSE
+	}
+	return state(ep)
+}
+
+func state(ep *inet.Endpoint) socket.State {
+	switch s := gtcp.EndpointState(ep.State()); s {
+	case gtcp.StateInitial, gtcp.StateBound, gtcp.StateError:
+		return socket.TCP_CLOSE
+	case gtcp.StateConnecting:
+		return socket.TCP_SYN_SENT
+	default:
+		// The others have Linux's numbers.
+		return socket.State(s)
+	}
+}
+
+// GetPort is Linux's inet_csk_get_port.
+func (*Proto) GetPort(sk *socket.Sock, addr socket.Sockaddr) error {
+	return inet.Of(sk).Bind(addr)
+}
+
+// Connect is Linux's tcp_v4_connect and tcp_v6_connect. The errors are those
+// of [inet.Sock.Destination]; ENETUNREACH for a multicast or broadcast
+// address, or no route; EADDRNOTAVAIL when no port is free.
+func (*Proto) Connect(sk *socket.Sock, addr socket.Sockaddr) error {
+	is := inet.Of(sk)
+	addr, err := is.Destination(addr)
+	if err != nil {
+		return err
+	}
+	if ip := addr.IP(); ip.IsMulticast() || isBroadcast(is, addr) {
+		return errno.ENETUNREACH
+	}
+	ep, err := is.Ensure()
+	if err != nil {
+		return err
+	}
+	// tcp_connect_init clears what an earlier attempt left.
+	sk.SetErr(nil)
+	switch terr := ep.Connect(is.FullAddress(addr)); terr.(type) {
+	case nil, *tcpip.ErrConnectStarted:
+		return nil
+	case *tcpip.ErrNoPortAvailable:
+		return errno.EADDRNOTAVAIL
+	default:
+		return errno.FromTCPIP(terr)
+	}
+}
+
+func isBroadcast(is *inet.Sock, addr socket.Sockaddr) bool {
+	ip := addr.IP().Unmap()
+	return ip.Is4() && is.IsBroadcast(ip)
+}
+
+// Disconnect is Linux's tcp_disconnect: a connection is reset, and the Sock
+// is as after bind.
+func (*Proto) Disconnect(sk *socket.Sock) error {
+	is := inet.Of(sk)
+	old := is.Endpoint()
+	if old == nil {
+		sk.ResetShutdown()
+		return nil
+	}
+	st := state(old)
+	if st == socket.TCP_CLOSE && gtcp.EndpointState(old.State()) != gtcp.StateError {
+		// Only bound, if at all.
+		sk.ResetShutdown()
+		return nil
+	}
+	is.TakeEndpoint()
+	if st == socket.TCP_LISTEN {
+		old.Close()
+	} else {
+		abort(old)
+	}
+	sk.SetErr(nil)
+	if needReset(st) || st == socket.TCP_SYN_SENT {
+		sk.SetErr(errno.ECONNRESET)
+	}
+	sk.ResetShutdown()
+	err := is.Renew()
+	sk.Wake()
+	return err
+}
+
+// needReset is Linux's tcp_need_reset.
+func needReset(s socket.State) bool {
+	return s.In(socket.TCP_ESTABLISHED, socket.TCP_CLOSE_WAIT, socket.TCP_FIN_WAIT1,
+		socket.TCP_FIN_WAIT2, socket.TCP_SYN_RECV)
+}
+
+// abort ends an endpoint at once, with a reset to the peer.
+func abort(ep *inet.Endpoint) {
+	ep.SocketOptions().SetLinger(tcpip.LingerOption{Enabled: true})
+	ep.Close()
+}
+
+// Shutdown is Linux's tcp_shutdown. Shutting down receive is a matter of the
+// Sock alone: what still comes is acknowledged, and what is there is read.
+func (*Proto) Shutdown(sk *socket.Sock, how int) {
+	if how&socket.SEND_SHUTDOWN == 0 {
+		return
+	}
+	if ep := inet.Of(sk).Endpoint(); ep != nil && state(ep) != socket.TCP_CLOSE {
+		ep.Shutdown(tcpip.ShutdownWrite)
+	}
+}
+
+// Close is Linux's tcp_close. With a time to linger it waits until the peer
+// has acknowledged everything.
+func (*Proto) Close(sk *socket.Sock, linger time.Duration) {
+	is := inet.Of(sk)
+	is.Lock()
+	ep := is.Endpoint()
+	sk.AddShutdown(socket.SHUTDOWN_MASK)
+	is.Unlock()
+	if ep == nil {
+		return
+	}
+	ep.Close()
+	if linger <= 0 || !sk.Flag(socket.FlagLinger) {
+		return
+	}
+	// sk_stream_wait_close. gVisor tells nobody that its FIN was acknowledged,
+	// so this one wait looks again by itself.
+	pause := time.Millisecond
+	for deadline := time.Now().Add(linger); closing(ep) && time.Now().Before(deadline); {
+		time.Sleep(pause)
+		pause = min(2*pause, 50*time.Millisecond)
+	}
+}
+
+func closing(ep *inet.Endpoint) bool {
+	return state(ep).In(socket.TCP_FIN_WAIT1, socket.TCP_CLOSING, socket.TCP_LAST_ACK)
+}
+
+// Listen is Linux's inet_csk_listen_start.
+func (*Proto) Listen(sk *socket.Sock, backlog int) error {
+	is := inet.Of(sk)
+	ep, err := is.Ensure()
+	if err != nil {
+		return err
+	}
+	wasListening := state(ep) == socket.TCP_LISTEN
+	// Linux's queue holds one more than was asked for (sk_acceptq_is_full).
+	terr := ep.Endpoint.Listen(backlog + 1)
+	if _, full := terr.(*tcpip.ErrInvalidEndpointState); full && wasListening {
+		// More connections wait than the new backlog has room for. They stay
+		// welcome on Linux; gVisor keeps the old backlog.
+		return nil
+	}
+	if _, used := terr.(*tcpip.ErrPortInUse); used {
+		// gVisor has given up the endpoint; the Sock stays bound.
+		is.TakeEndpoint().Close()
+		if err := is.Renew(); err != nil {
+			return err
+		}
+	}
+	return errno.FromTCPIP(terr)
+}
+
+// Accept is Linux's inet_csk_accept, without its wait.
+func (p *Proto) Accept(sk *socket.Sock) (*socket.Sock, error) {
+	is := inet.Of(sk)
+	ep := is.Endpoint()
+	if ep == nil {
+		return nil, errno.EINVAL
+	}
+	var peer tcpip.FullAddress
+	nep, wq, terr := ep.Endpoint.Accept(&peer)
+	if terr != nil {
+		return nil, errno.FromTCPIP(terr)
+	}
+	child := is.NewAccepted(nep, wq, peer)
+	t := &sock{Sock: child}
+	t.options.inherit(&of(sk).options)
+	child.Impl = t
+	child.ApplyInherited()
+	return &child.Sock, nil
+}
+
+// GetName implements socket.Proto.
+func (*Proto) GetName(sk *socket.Sock, which socket.NameOf) (socket.Sockaddr, error) {
+	return inet.Of(sk).GetName(which)
+}
+
+// Poll is Linux's tcp_poll.
+func (*Proto) Poll(sk *socket.Sock) (mask socket.EventMask) {
+	ep := inet.Of(sk).Endpoint()
+	st := socket.TCP_CLOSE
+	if ep != nil {
+		st = state(ep)
+		harvest(sk, ep)
+	}
+	if st == socket.TCP_LISTEN {
+		return ep.Readiness(waiter.ReadableEvents)
+	}
+	shut := shutdownBits(sk, ep, st)
+	if shut == socket.SHUTDOWN_MASK || st == socket.TCP_CLOSE {
+		mask |= socket.POLLHUP
+	}
+	if shut&socket.RCV_SHUTDOWN != 0 {
+		mask |= socket.POLLIN | socket.POLLRDNORM | socket.POLLRDHUP
+	}
+	if !st.In(socket.TCP_SYN_SENT, socket.TCP_SYN_RECV) {
+		mask |= ready(ep, st, shut)
+	}
+	if sk.HasErr() {
+		mask |= socket.POLLERR
+	}
+	return mask
+}
+
+// ready returns what of reading and writing is possible. A Sock that is
+// closed or shut for sending is writable: a write fails at once.
+func ready(ep *inet.Endpoint, st socket.State, shut int) (mask socket.EventMask) {
+	if ep != nil && received(ep) > 0 {
+		mask |= waiter.ReadableEvents
+	}
+	if st == socket.TCP_CLOSE || shut&socket.SEND_SHUTDOWN != 0 {
+		return mask | waiter.WritableEvents
+	}
+	return mask | ep.Readiness(waiter.WritableEvents)&waiter.WritableEvents
+}
+
+// received returns the bytes that can be read.
+func received(ep *inet.Endpoint) int {
+	n, terr := ep.GetSockOptInt(tcpip.ReceiveQueueSizeOption)
+	if terr != nil {
+		return 0
+	}
+	return n
+}
+
+// shutdownBits returns the directions that are shut, by the program, by the
+// peer's FIN, or because the connection is over (sk_shutdown).
+func shutdownBits(sk *socket.Sock, ep *inet.Endpoint, st socket.State) int {
+	shut := sk.Shutdown()
+	switch st {
+	case socket.TCP_CLOSE_WAIT, socket.TCP_LAST_ACK, socket.TCP_CLOSING, socket.TCP_TIME_WAIT:
+		shut |= socket.RCV_SHUTDOWN
+	case socket.TCP_CLOSE:
+		if over(ep) {
+			shut = socket.SHUTDOWN_MASK
+		}
+	}
+	return shut
+}
+
+// over reports whether the endpoint had a connection, or an attempt at one,
+// that has ended (tcp_done).
+func over(ep *inet.Endpoint) bool {
+	if ep == nil {
+		return false
+	}
+	s := gtcp.EndpointState(ep.State())
+	return s == gtcp.StateError || s == gtcp.StateClose
+}
+
+// harvest moves the error that ended a connection from the endpoint to the
+// Sock, once. gVisor gives it to whoever asks first and keeps a second copy.
+func harvest(sk *socket.Sock, ep *inet.Endpoint) {
+	if !over(ep) || ep.Harvested.Swap(true) {
+		return
+	}
+	if terr := ep.LastError(); terr != nil {
+		sk.SetErr(errno.FromTCPIP(terr))
+		ep.LastError()
+	}
+}
+
+// SockError implements socket.Proto.
+func (*Proto) SockError(sk *socket.Sock) error {
+	if ep := inet.Of(sk).Endpoint(); ep != nil {
+		harvest(sk, ep)
+	}
+	return sk.TakeErr()
+}
+
+// Queued implements socket.Queuer. gVisor does not tell how much is not yet
+// acknowledged.
+func (*Proto) Queued(sk *socket.Sock) (receive, send int) {
+	ep := inet.Of(sk).Endpoint()
+	if ep == nil || state(ep) == socket.TCP_LISTEN {
+		return 0, 0
+	}
+	return received(ep), 0
+}
+
+// Ioctl is Linux's tcp_ioctl.
+func (*Proto) Ioctl(sk *socket.Sock, cmd uint, arg any) error {
+	if cmd != socket.FIONREAD {
+		return errno.ENOTTY
+	}
+	n, ok := arg.(*int)
+	if !ok {
+		return errno.EFAULT
+	}
+	ep := inet.Of(sk).Endpoint()
+	switch {
+	case ep == nil:
+		*n = 0
+	case state(ep) == socket.TCP_LISTEN:
+		return errno.EINVAL
+	default:
+		*n = received(ep)
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package udp
+
+import (
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"github.com/tamanet/tamanet/net/errno"
+	"github.com/tamanet/tamanet/net/inet"
+	"github.com/tamanet/tamanet/net/socket"
+)
+
+// The longest payloads, in bytes: 64 KiB less the UDP header and, for IPv4
+// whose length counts it, the IP header.
+const (
+	maxLen  = 0xffff
+	maxLen4 = maxLen - 8 - 20
+	maxLen6 = maxLen - 8
+)
+
+// SendMsg is Linux's udp_sendmsg and udpv6_sendmsg, with their checks in
+// their order.
+func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
+	is := inet.Of(sk)
+	it := m.Iter()
+	size := it.Len()
+	if err := ensureBound(is); err != nil {
+		return 0, err
+	}
+	switch {
+	case size > maxLen:
+		return 0, errno.EMSGSIZE
+	case flags&socket.MSG_OOB != 0:
+		return 0, errno.EOPNOTSUPP
+	}
+	ep := is.Endpoint()
+	if ep == nil {
+		return 0, errno.EPIPE // closed meanwhile
+	}
+	var opts tcpip.WriteOptions
+	var to tcpip.FullAddress
+	limit := maxLen4
+	if m.HasName {
+		dst, err := sendTo(is, m.Name)
+		if err != nil {
+			return 0, err
+		}
+		if dst.Family == socket.AF_INET6 && !dst.IP().Is4In6() {
+			limit = maxLen6
+		}
+		to = is.FullAddress(dst)
+		opts.To = &to
+	} else if is.Family == socket.AF_INET6 {
+		limit = maxLen6
+	}
+	switch {
+	case sk.Shutdown()&socket.SEND_SHUTDOWN != 0:
+		return 0, errno.EPIPE
+	case opts.To == nil && sk.Prot.State(sk) != socket.TCP_ESTABLISHED:
+		return 0, errno.EDESTADDRREQ
+	case size > limit:
+		return 0, errno.EMSGSIZE
+	}
+	if _, terr := ep.Write(it, opts); terr != nil {
+		return sendFailed(sk, ep, m, opts, terr, flags)
+	}
+	return size, nil
+}
+
+// sendTo checks the destination of a message.
+func sendTo(is *inet.Sock, name socket.Sockaddr) (socket.Sockaddr, error) {
+	if name.Family == socket.AF_UNSPEC && is.Family == socket.AF_INET {
+		name.Family = socket.AF_INET
+	}
+	dst, err := destination(is, name)
+	switch {
+	case err != nil:
+		return dst, err
+	case dst.Port == 0:
+		return dst, errno.EINVAL
+	}
+	return dst, checkBroadcast(is, dst)
+}
+
+// sendFailed waits for room if that is what a write wants, and tries again.
+func sendFailed(sk *socket.Sock, ep *inet.Endpoint, m *socket.Msghdr, opts tcpip.WriteOptions, terr tcpip.Error, flags int) (int, error) {
+	if _, full := terr.(*tcpip.ErrWouldBlock); !full {
+		return 0, errno.FromTCPIP(terr)
+	}
+	timeo := sk.SndTimeo(flags&socket.MSG_DONTWAIT != 0)
+	if timeo == 0 {
+		return 0, errno.EAGAIN
+	}
+	err := sk.Wait(waiter.WritableEvents|waiter.EventErr|waiter.EventHUp, timeo, func() bool {
+		_, terr = ep.Write(m.Iter(), opts)
+		_, full := terr.(*tcpip.ErrWouldBlock)
+		return !full
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case terr != nil:
+		return 0, errno.FromTCPIP(terr)
+	}
+	return m.Len(), nil
+}
+
+// ensureBound binds an unbound Sock before it sends (inet_send_prepare).
+func ensureBound(is *inet.Sock) error {
+	if is.Endpoint() != nil {
+		// Only bound endpoints are ever kept.
+		return nil
+	}
+	is.Lock()
+	defer is.Unlock()
+	if is.Bound() {
+		return nil
+	}
+	is.Impl.(*sock).autobound = true
+	return is.Autobind()
+}
+
+// RecvMsg is Linux's udp_recvmsg.
+func (*Proto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
+	if flags&socket.MSG_ERRQUEUE != 0 {
+		return 0, errno.EAGAIN // the queue is empty: nothing is put there yet
+	}
+	is := inet.Of(sk)
+	n, err := recvOnce(is, m, flags)
+	if err != errno.EAGAIN {
+		return n, err
+	}
+	timeo := sk.RcvTimeo(flags&socket.MSG_DONTWAIT != 0)
+	if timeo == 0 {
+		return 0, err
+	}
+	werr := sk.Wait(waiter.ReadableEvents|waiter.EventErr|waiter.EventHUp, timeo, func() bool {
+		n, err = recvOnce(is, m, flags)
+		if err == errno.EAGAIN && sk.Shutdown()&socket.RCV_SHUTDOWN != 0 {
+			// Only a receive that waits is told of the shutdown.
+			n, err = 0, nil
+		}
+		return err != errno.EAGAIN
+	})
+	if werr != nil {
+		return 0, werr
+	}
+	return n, err
+}
+
+// recvOnce takes the next datagram, or returns EAGAIN.
+func recvOnce(is *inet.Sock, m *socket.Msghdr, flags int) (int, error) {
+	ep := is.Endpoint()
+	if ep == nil {
+		return 0, errno.EAGAIN
+	}
+	it := m.Iter()
+	it.Truncate = true
+	size := it.Len()
+	res, terr := ep.Read(it, tcpip.ReadOptions{
+		Peek:           flags&socket.MSG_PEEK != 0,
+		NeedRemoteAddr: true,
+	})
+	if terr != nil {
+		if _, ok := terr.(*tcpip.ErrWouldBlock); ok {
+			return 0, errno.EAGAIN
+		}
+		if _, ok := terr.(*tcpip.ErrClosedForReceive); ok {
+			return 0, errno.EBADF // closed meanwhile
+		}
+		return 0, errno.FromTCPIP(terr)
+	}
+	m.Name, m.HasName = is.ToSockaddr(res.RemoteAddr), true
+	if res.Total > size {
+		m.Flags |= socket.MSG_TRUNC
+		if flags&socket.MSG_TRUNC == 0 {
+			return size, nil
+		}
+	}
+	return res.Total, nil
+}

@@ -1,0 +1,242 @@
+// Package udp is UDP for the inet families: Linux's udp_prot, over gVisor's
+// UDP endpoints (RFC 768).
+package udp
+
+import (
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/transport"
+	gudp "gvisor.dev/gvisor/pkg/tcpip/transport/udp"
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"github.com/tamanet/tamanet/net/errno"
+	"github.com/tamanet/tamanet/net/inet"
+	"github.com/tamanet/tamanet/net/socket"
+)
+
+// Proto is UDP. It has no state; a protocol that replaces or watches it
+// embeds it.
+type Proto struct{}
+
+// Prot is Linux's udp_prot. It serves AF_INET and AF_INET6.
+var Prot = &Proto{}
+
+var (
+	_ inet.EndpointProto   = Prot
+	_ socket.OptionWatcher = Prot
+	_ socket.Ioctler       = Prot
+	_ socket.Queuer        = Prot
+	_ socket.BufferSizer   = Prot
+)
+
+// sock is UDP's part of a Sock: Linux's struct udp_sock. Guarded by the Sock
+// lock.
+type sock struct {
+	// autobound tells a port that a send or connect chose from one that bind
+	// did; only the latter outlives a dissolved peer.
+	autobound bool
+}
+
+// Name implements socket.Proto.
+func (*Proto) Name() string { return "UDP" }
+
+// Transport implements inet.EndpointProto.
+func (*Proto) Transport() tcpip.TransportProtocolNumber { return gudp.ProtocolNumber }
+
+// Init is Linux's udp_init_sock.
+func (*Proto) Init(sk *socket.Sock) error {
+	inet.Of(sk).Impl = &sock{}
+	return nil
+}
+
+// ApplyOptions implements inet.EndpointProto. UDP has no options of its own
+// yet.
+func (*Proto) ApplyOptions(*inet.Sock, tcpip.Endpoint) {}
+
+// OptionSet implements socket.OptionWatcher.
+func (*Proto) OptionSet(sk *socket.Sock, name int) { inet.Of(sk).OptionSet(name) }
+
+// State implements socket.Proto.
+func (*Proto) State(sk *socket.Sock) socket.State {
+	ep := inet.Of(sk).Endpoint()
+	if ep != nil && transport.DatagramEndpointState(ep.State()) == transport.DatagramEndpointStateConnected {
+		return socket.TCP_ESTABLISHED
+	}
+	return socket.TCP_CLOSE
+}
+
+// GetPort is Linux's udp_v4_get_port.
+func (*Proto) GetPort(sk *socket.Sock, addr socket.Sockaddr) error {
+	return inet.Of(sk).Bind(addr)
+}
+
+// Connect is Linux's ip4_datagram_connect: it sets the peer, which then is
+// the only one to be received from. An AF_INET6 socket takes an AF_INET
+// address too. The errors are those of [inet.Sock.Destination], ENETUNREACH
+// and EACCES for a broadcast address without SO_BROADCAST.
+func (*Proto) Connect(sk *socket.Sock, addr socket.Sockaddr) error {
+	is := inet.Of(sk)
+	dst, err := destination(is, addr)
+	if err != nil {
+		return err
+	}
+	if err := checkBroadcast(is, dst); err != nil {
+		return err
+	}
+	if !is.Bound() {
+		is.Impl.(*sock).autobound = true
+		if err := is.Autobind(); err != nil {
+			return err
+		}
+	}
+	ep, err := is.Ensure()
+	if err != nil {
+		return err
+	}
+	return errno.FromTCPIP(ep.Connect(is.FullAddress(dst)))
+}
+
+// destination is inet's, with AF_INET addresses mapped for AF_INET6 sockets.
+func destination(is *inet.Sock, addr socket.Sockaddr) (socket.Sockaddr, error) {
+	if is.Family == socket.AF_INET6 && addr.Family == socket.AF_INET && addr.Len >= socket.SizeofSockaddrIn {
+		if is.V6Only() {
+			return addr, errno.EAFNOSUPPORT
+		}
+		addr = socket.SockaddrInet6(addr.IP().As16(), addr.Port, 0)
+		addr.Addr[10], addr.Addr[11] = 0xff, 0xff
+	}
+	return is.Destination(addr)
+}
+
+func checkBroadcast(is *inet.Sock, addr socket.Sockaddr) error {
+	if is.Flag(socket.FlagBroadcast) {
+		return nil
+	}
+	if ip := addr.IP().Unmap(); ip.Is4() && is.IsBroadcast(ip) {
+		return errno.EACCES
+	}
+	return nil
+}
+
+// Disconnect is Linux's udp_disconnect: the peer is forgotten, and so is a
+// port that bind did not choose.
+func (*Proto) Disconnect(sk *socket.Sock) error {
+	is := inet.Of(sk)
+	ep := is.Endpoint()
+	if ep == nil {
+		return nil
+	}
+	u := is.Impl.(*sock)
+	if u.autobound {
+		u.autobound = false
+		is.TakeEndpoint().Close()
+		return is.Renew()
+	}
+	return errno.FromTCPIP(ep.Disconnect())
+}
+
+// Shutdown implements socket.Proto. It is the Sock's bits that tell; what
+// comes after SHUT_RD is still received, as on Linux.
+func (*Proto) Shutdown(*socket.Sock, int) {}
+
+// Close is Linux's udp_lib_close. Nothing lingers.
+func (*Proto) Close(sk *socket.Sock, _ time.Duration) {
+	is := inet.Of(sk)
+	is.Lock()
+	ep := is.Endpoint()
+	sk.AddShutdown(socket.SHUTDOWN_MASK)
+	is.Unlock()
+	if ep != nil {
+		ep.Close()
+	}
+}
+
+// GetName implements socket.Proto.
+func (*Proto) GetName(sk *socket.Sock, which socket.NameOf) (socket.Sockaddr, error) {
+	return inet.Of(sk).GetName(which)
+}
+
+// Poll is Linux's udp_poll and datagram_poll.
+func (*Proto) Poll(sk *socket.Sock) (mask socket.EventMask) {
+	ready := waiter.WritableEvents
+	if ep := inet.Of(sk).Endpoint(); ep != nil {
+		ready = ep.Readiness(waiter.ReadableEvents | waiter.WritableEvents | waiter.EventErr)
+	}
+	mask = ready & (waiter.ReadableEvents | waiter.WritableEvents | waiter.EventErr)
+	if mask&socket.POLLOUT != 0 {
+		mask |= socket.POLLWRBAND
+	}
+	shut := sk.Shutdown()
+	if shut&socket.RCV_SHUTDOWN != 0 {
+		mask |= socket.POLLRDHUP | waiter.ReadableEvents
+	}
+	if shut == socket.SHUTDOWN_MASK {
+		mask |= socket.POLLHUP
+	}
+	return mask
+}
+
+// SockError implements socket.Proto.
+func (*Proto) SockError(sk *socket.Sock) error {
+	if ep := inet.Of(sk).Endpoint(); ep != nil {
+		return errno.FromTCPIP(ep.LastError())
+	}
+	return nil
+}
+
+// Queued implements socket.Queuer: the next datagram's length. gVisor does
+// not tell how much is queued in all, or still to be sent.
+func (*Proto) Queued(sk *socket.Sock) (receive, send int) {
+	ep := inet.Of(sk).Endpoint()
+	if ep == nil {
+		return 0, 0
+	}
+	n, terr := ep.GetSockOptInt(tcpip.ReceiveQueueSizeOption)
+	if terr != nil {
+		return 0, 0
+	}
+	return n, 0
+}
+
+// Ioctl is Linux's udp_ioctl.
+func (p *Proto) Ioctl(sk *socket.Sock, cmd uint, arg any) error {
+	if cmd != socket.FIONREAD {
+		return errno.ENOTTY
+	}
+	n, ok := arg.(*int)
+	if !ok {
+		return errno.EFAULT
+	}
+	*n, _ = p.Queued(sk)
+	return nil
+}
+
+// BufferSizes implements socket.BufferSizer.
+func (*Proto) BufferSizes(sk *socket.Sock) (receive, send int) {
+	m := inet.Of(sk).Net.Memory().Datagram
+	return m.Default, m.Default
+}
+
+// SetSockOpt is Linux's udp_setsockopt: other levels are the family's, and
+// every option needs at least an int.
+func (*Proto) SetSockOpt(sk *socket.Sock, level, name int, val []byte) error {
+	if level != socket.SOL_UDP {
+		return inet.Of(sk).SetSockOpt(level, name, val)
+	}
+	if len(val) < socket.SizeofInt {
+		return errno.EINVAL
+	}
+	return Options.Set(sk, name, val)
+}
+
+// GetSockOpt is Linux's udp_getsockopt.
+func (*Proto) GetSockOpt(sk *socket.Sock, level, name int, val []byte) (int, error) {
+	if level != socket.SOL_UDP {
+		return inet.Of(sk).GetSockOpt(level, name, val)
+	}
+	return Options.Get(sk, name, val)
+}
+
+// Options is the table of level SOL_UDP.
+var Options = socket.NewOptionTable()
