@@ -1,0 +1,195 @@
+package stdnet
+
+import (
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"github.com/tamanet/tamanet/net/errno"
+	"github.com/tamanet/tamanet/net/socket"
+)
+
+// A pollDesc waits for a socket's events: what internal/poll and the
+// runtime's netpoll are to a descriptor. The socket is used without blocking;
+// a call that finds EAGAIN waits here and tries again.
+type pollDesc struct {
+	entry  waiter.Entry
+	closed chan struct{}
+	once   atomic.Bool
+
+	read, write side
+}
+
+// A side is one direction of a pollDesc.
+type side struct {
+	// mu is held during a call, so that the bytes of two are not mixed.
+	mu sync.Mutex
+	// wake has a token when something happened since it was last taken.
+	wake     chan struct{}
+	deadline deadline
+}
+
+// init registers with the socket, for good: an event costs little when nobody
+// waits.
+func (p *pollDesc) init(s *socket.Socket) {
+	p.closed = make(chan struct{})
+	p.read.init()
+	p.write.init()
+	p.entry.Init(p, waiter.AllEvents)
+	s.Sk.WQ.EventRegister(&p.entry)
+}
+
+func (s *side) init() {
+	s.wake = make(chan struct{}, 1)
+	s.deadline.init()
+}
+
+const (
+	readEvents  = waiter.ReadableEvents | waiter.EventHUp | waiter.EventErr | waiter.EventRdHUp
+	writeEvents = waiter.WritableEvents | waiter.EventHUp | waiter.EventErr
+)
+
+// NotifyEvent implements waiter.EventListener.
+func (p *pollDesc) NotifyEvent(mask waiter.EventMask) {
+	if mask&readEvents != 0 {
+		p.read.notify()
+	}
+	if mask&writeEvents != 0 {
+		p.write.notify()
+	}
+}
+
+func (s *side) notify() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close ends the waits; it reports whether it is the first to.
+func (p *pollDesc) close(s *socket.Socket) bool {
+	if p.once.Swap(true) {
+		return false
+	}
+	close(p.closed)
+	s.Sk.WQ.EventUnregister(&p.entry)
+	p.read.deadline.stop()
+	p.write.deadline.stop()
+	return true
+}
+
+// check returns net.ErrClosed after close and os.ErrDeadlineExceeded after
+// the deadline, whether or not the call could go on.
+func (p *pollDesc) check(s *side) error {
+	if p.once.Load() {
+		return net.ErrClosed
+	}
+	if s.deadline.passed() {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// wait sleeps until something happens on the side.
+func (p *pollDesc) wait(s *side) error {
+	select {
+	case <-s.wake:
+		return nil
+	case <-s.deadline.done():
+		return os.ErrDeadlineExceeded
+	case <-p.closed:
+		return net.ErrClosed
+	}
+}
+
+// do calls op until it returns something else than EAGAIN, waiting between.
+// The caller holds s.mu.
+func (p *pollDesc) do(s *side, op func() (int, error)) (int, error) {
+	for {
+		if err := p.check(s); err != nil {
+			return 0, err
+		}
+		n, err := op()
+		if err != errno.EAGAIN {
+			if err != nil && p.once.Load() {
+				// What the socket says once closed is not the reader's.
+				return n, net.ErrClosed
+			}
+			return n, err
+		}
+		if err := p.wait(s); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// A deadline is a channel that is closed at a time which may be moved, even
+// while it is waited for.
+type deadline struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	past  atomic.Pointer[chan struct{}] // closed once passed
+}
+
+func (d *deadline) init() {
+	c := make(chan struct{})
+	d.past.Store(&c)
+}
+
+func (d *deadline) done() <-chan struct{} { return *d.past.Load() }
+
+func (d *deadline) passed() bool {
+	select {
+	case <-d.done():
+		return true
+	default:
+		return false
+	}
+}
+
+// set moves the deadline to t; the zero time is never.
+func (d *deadline) set(t time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stopLocked()
+	c := *d.past.Load()
+	if d.passed() {
+		c = make(chan struct{})
+		d.past.Store(&c)
+	}
+	if t.IsZero() {
+		return
+	}
+	if dur := time.Until(t); dur > 0 {
+		var timer *time.Timer
+		timer = time.AfterFunc(dur, func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			// A timer that fired while it was being replaced counts no more.
+			if d.timer == timer {
+				d.timer = nil
+				close(c)
+			}
+		})
+		d.timer = timer
+		return
+	}
+	close(c)
+}
+
+func (d *deadline) stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stopLocked()
+}
+
+func (d *deadline) stopLocked() {
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+}
