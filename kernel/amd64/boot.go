@@ -50,6 +50,7 @@ func hwinit0() {
 
 	initTables()
 	initPaging(uint64(ramStart) + uint64(ramSize))
+	initVector()
 	initClock()
 }
 

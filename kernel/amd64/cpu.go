@@ -43,6 +43,29 @@ const (
 	leafBrandLast  = 0x8000_0004
 )
 
+// Components of XCR0, SDM vol. 1 §13.3.
+const (
+	xcr0AVX    = 1<<0 | 1<<1 | 1<<2 // x87, SSE, upper halves of YMM
+	xcr0AVX512 = 1<<5 | 1<<6 | 1<<7 // opmasks, upper halves of ZMM, ZMM16 to 31
+)
+
+// initVector enables AVX and AVX-512 where the processor has them: Go's copying
+// and cryptography use them. Interrupt handlers leave vector registers alone.
+func initVector() {
+	if !cpuHas(ecxXSAVE) {
+		return
+	}
+	supported, _, _, _ := cpuid(leafXSAVE, 0)
+	if supported&xcr0AVX != xcr0AVX {
+		return
+	}
+	enable := uint64(xcr0AVX)
+	if supported&xcr0AVX512 == xcr0AVX512 {
+		enable |= xcr0AVX512
+	}
+	setXCR0(enable)
+}
+
 // cpuHas reports whether a bit of CPUID leaf 1's ECX is set.
 func cpuHas(bit uint32) bool {
 	_, _, ecx, _ := cpuid(leafFeatures, 0)

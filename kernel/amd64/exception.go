@@ -4,13 +4,16 @@ package amd64
 
 import (
 	"runtime"
+	"syscall"
 	"unsafe"
 )
 
 // Exception vectors that are told apart, SDM vol. 3 table 6-1.
 const (
+	vecDivide       = 0
 	vecNMI          = 2
 	vecDoubleFault  = 8
+	vecProtection   = 13
 	vecPageFault    = 14
 	vecMachineCheck = 18
 
@@ -22,6 +25,13 @@ const (
 	faultPresent = 1 << 0
 	faultWrite   = 1 << 1
 	faultFetch   = 1 << 4
+)
+
+// Unix's signals for what a goroutine can recover from; not every GOOS=tamago has
+// them in package syscall.
+const (
+	sigFPE  = 8
+	sigSEGV = 11
 )
 
 // exitPanic is the exit status of a Go program that dies of a panic.
@@ -60,17 +70,40 @@ var (
 	fatalException = reportException
 )
 
+// faultHandler is the address of the runtime's own handler for faults of
+// goroutines, 0 where it has none.
+var faultHandler uintptr
+
+// init asks the runtime for its handler, which tamanet's GOOS=tamago offers as
+// a method of syscall.Signal.
+func init() {
+	if s, ok := any(syscall.Signal(sigSEGV)).(interface{ FaultHandler() uintptr }); ok {
+		faultHandler = s.FaultHandler()
+	}
+}
+
+// callFault calls the runtime's handler with a signal, the address that
+// faulted and what the processor pushed; the handler may change that. It
+// reports whether the goroutine will panic. Implemented in interrupt_amd64.s.
+//
+//go:noescape
+func callFault(handler uintptr, signal, addr uint64, pushed *uint64) bool
+
 // Implemented in interrupt_amd64.s. exceptionCall is never called by Go code;
 // exceptionCallPC returns its address.
 func exceptionCall()
 func exceptionCallPC() uintptr
 
 // handleException decides what becomes of an exception. It runs on the
-// exception's stack, so it and all it calls are nosplit. The interrupted code goes on in
-// exceptionCall, which panics, unless that cannot work.
+// exception's stack, so it and all it calls are nosplit. What a goroutine can
+// recover from becomes a panic of its own. Otherwise the interrupted code goes on in
+// exceptionCall, which ends the program, unless that cannot work either.
 //
 //go:nosplit
 func handleException(f *trapFrame) {
+	if recoverable(f) {
+		return
+	}
 	if trapped || f.vector == vecNMI || f.vector == vecDoubleFault || f.vector == vecMachineCheck || onHandlerStack(f.rsp) {
 		putException(f)
 		exit(exitPanic)
@@ -88,6 +121,26 @@ func handleException(f *trapFrame) {
 		store64(uintptr(f.rsp), f.rip)
 	}
 	f.rip = uint64(exceptionCallPC())
+}
+
+// recoverable has the runtime make a fault a panic of the goroutine, and reports
+// whether it could. The signals are those of Unix.
+//
+//go:nosplit
+func recoverable(f *trapFrame) bool {
+	if faultHandler == 0 || trapped || onHandlerStack(f.rsp) {
+		return false
+	}
+	switch f.vector {
+	case vecDivide:
+		return callFault(faultHandler, sigFPE, f.rip, &f.rip)
+	case vecPageFault:
+		return callFault(faultHandler, sigSEGV, f.cr2, &f.rip)
+	case vecProtection:
+		// The processor does not tell the address.
+		return callFault(faultHandler, sigSEGV, ^uint64(0), &f.rip)
+	}
+	return false
 }
 
 // onHandlerStack reports whether sp is on a stack of interrupt handlers.

@@ -175,3 +175,13 @@ TEXT ·exceptionCallPC(SB),NOSPLIT,$0-8
 	LEAQ	·exceptionCall(SB), AX
 	MOVQ	AX, ret+0(FP)
 	RET
+
+// func callFault(handler uintptr, signal, addr uint64, pushed *uint64) bool
+TEXT ·callFault(SB),NOSPLIT,$0-33
+	MOVQ	handler+0(FP), R8
+	MOVQ	signal+8(FP), AX
+	MOVQ	addr+16(FP), BX
+	MOVQ	pushed+24(FP), CX
+	CALL	R8
+	MOVB	AX, ret+32(FP)
+	RET

@@ -15,6 +15,7 @@ import (
 	"github.com/tamanet/tamanet/board"
 	"github.com/tamanet/tamanet/kernel/amd64"
 	"github.com/tamanet/tamanet/kernel/boot"
+	"github.com/tamanet/tamanet/kernel/irq"
 )
 
 // info prints what the board registered.
@@ -62,7 +63,6 @@ func idle(arg string) {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println("idle: start")
 	halted, fired := amd64.IdleTime(), amd64.LocalInterrupts().Timer
 	time.Sleep(d)
 	halted, fired = amd64.IdleTime()-halted, amd64.LocalInterrupts().Timer-fired
@@ -100,6 +100,10 @@ func memory(arg string) {
 
 // busy has goroutines that never stop by themselves, and one that wants to run.
 func busy(string) {
+	if !irq.Preempt() {
+		fmt.Println("unsupported: the runtime cannot preempt")
+		return
+	}
 	var n [2]uint64
 	for i := range n {
 		go func() {

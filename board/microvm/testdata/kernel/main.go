@@ -25,6 +25,7 @@ var table = map[string]func(arg string){
 	"memory": memory,
 	"busy":   busy,
 	"random": random,
+	"vector": vector,
 	"flood":  flood,
 }
 
