@@ -23,3 +23,11 @@ type Multicast interface {
 	// as the hardware can tell; nil has all received. Broadcasts always are.
 	SetMulticast(groups []MAC) error
 }
+
+// End is the offset behind the checksum in the frame, 0 when none is asked for.
+func (c Checksum) End() int {
+	if c.Start == 0 {
+		return 0
+	}
+	return int(c.Start) + int(c.Offset) + 2
+}

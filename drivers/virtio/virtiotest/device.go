@@ -227,11 +227,12 @@ func (d *Device) write(off mmio.Offset, width int, v uint64) uint64 {
 		defer d.work.Unlock()
 	}
 	d.mu.Lock()
-	var after func()
+	var after func(arg int)
+	var arg int
 	defer func() {
 		d.mu.Unlock()
 		if after != nil {
-			after()
+			after(arg)
 		}
 	}()
 	if width != 4 || off >= 0x100 {
@@ -249,6 +250,7 @@ func (d *Device) write(off mmio.Offset, width int, v uint64) uint64 {
 		d.queueSel = uint32(v)
 	case 0x050:
 		after = d.notified(int(v))
+		arg = int(v)
 	case 0x064:
 		d.isr &^= virtio.Interrupt(v)
 	case 0x070:
@@ -267,18 +269,15 @@ func (d *Device) acceptHalf(v uint32) {
 	d.accepted = d.accepted&^(0xffffffff<<shift) | virtio.Features(v)<<shift
 }
 
-func (d *Device) notified(queue int) func() {
+func (d *Device) notified(queue int) func(int) {
 	if d.status&virtio.StatusDriverOK == 0 {
 		d.violation("queue %d notified before DRIVER_OK", queue)
 	}
-	if d.OnNotify == nil {
-		return nil
-	}
-	return func() { d.OnNotify(queue) }
+	return d.OnNotify
 }
 
 // setStatus follows the order of §3.1.1.
-func (d *Device) setStatus(s virtio.Status) func() {
+func (d *Device) setStatus(s virtio.Status) func(int) {
 	if s == 0 {
 		if d.StuckReset {
 			return nil
@@ -287,7 +286,10 @@ func (d *Device) setStatus(s virtio.Status) func() {
 		for _, q := range d.queues {
 			q.reset()
 		}
-		return d.OnReset
+		if d.OnReset != nil {
+			return func(int) { d.OnReset() }
+		}
+		return nil
 	}
 	if d.status&^s&^virtio.StatusNeedsReset != 0 {
 		d.violation("status bits %#x cleared without a reset", d.status&^s)

@@ -1,0 +1,71 @@
+package virtionet_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/tamanet/tamanet/drivers/nic"
+	"github.com/tamanet/tamanet/drivers/nic/nictest"
+	"github.com/tamanet/tamanet/drivers/virtionet/virtionettest"
+)
+
+var testMAC = nic.MAC{2, 0, 0, 0, 0, 1}
+
+// gate is a wire that can be held up.
+type gate struct {
+	mu   sync.Mutex
+	cond sync.Cond
+	shut bool
+}
+
+func newGate() *gate {
+	g := &gate{}
+	g.cond.L = &g.mu
+	return g
+}
+
+func (g *gate) set(shut bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = shut
+	g.cond.Broadcast()
+}
+
+func (g *gate) pass() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.shut {
+		g.cond.Wait()
+	}
+}
+
+func TestConformance(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		mtu  int
+		ring uint32
+	}{
+		{"256 descriptors", 1500, 256},
+		{"4 descriptors", 1500, 4},
+		{"jumbo", 9000, 64},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			nictest.Run(t, func(tb testing.TB, sent func([]byte)) *nictest.Fixture {
+				n := virtionettest.New(testMAC, tc.mtu, tc.ring)
+				d := n.NewDriver(tb)
+				g := newGate()
+				n.Start(func(f []byte) {
+					g.pass()
+					sent(f)
+				})
+				return &nictest.Fixture{
+					Device:  d,
+					Send:    func(f []byte) { n.DeliverWait(f) },
+					Stall:   g.set,
+					SetLink: n.SetLink,
+					Check:   n.Stop,
+				}
+			})
+		})
+	}
+}

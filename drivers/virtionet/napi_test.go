@@ -1,0 +1,115 @@
+package virtionet_test
+
+import (
+	"testing"
+
+	"github.com/tamanet/tamanet/drivers/nic"
+)
+
+// TestIdleDeviceSleeps checks that nothing wakes the driver without an event, and
+// that sent frames are taken back without an interrupt for them.
+func TestIdleDeviceSleeps(t *testing.T) {
+	r := newRig(t, 64)
+	r.echo(t, "x")
+	before := r.dev.Stats().Interrupts
+	if err := r.send("x"); err != nil {
+		t.Fatal(err)
+	}
+	if !r.Queue(1).NoInterrupt() {
+		t.Error("an interrupt is asked for after a single frame")
+	}
+	h := r.takeTx(t, 1)
+	r.Work(func() { r.Queue(1).Finish(h[0], 0) })
+	r.wait(t, "the frame's owner", func() bool { return r.released == 1 })
+	// The timer has woken the driver, once.
+	if n := r.dev.Stats().Interrupts - before; n != 1 {
+		t.Errorf("%d wake-ups for one frame, want 1", n)
+	}
+	if r.Line.Pending() {
+		t.Error("the line was raised again")
+	}
+}
+
+// TestLateFramesAskForAnInterrupt: a frame that the device still has when the timer runs out must not make the driver poll.
+func TestLateFramesAskForAnInterrupt(t *testing.T) {
+	r := newRig(t, 64)
+	if err := r.send("slow"); err != nil {
+		t.Fatal(err)
+	}
+	h := r.takeTx(t, 1)
+	r.spin(t, "an interrupt to be asked for", func() bool { return !r.Queue(1).NoInterrupt() })
+	r.Work(func() { r.Queue(1).Finish(h[0], 0) })
+	r.wait(t, "the frame's owner", func() bool { return r.released == 1 })
+	r.spin(t, "interrupts off again", r.Queue(1).NoInterrupt)
+}
+
+// TestManyFramesAskForAnInterrupt: sockets wait for the memory of so many.
+func TestManyFramesAskForAnInterrupt(t *testing.T) {
+	r := newRig(t, 256)
+	n := 0
+	for ; r.Queue(1).NoInterrupt() && n < 100; n++ {
+		if err := r.send("x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n == 100 {
+		t.Fatal("no interrupt is asked for with 100 frames in flight")
+	}
+	for _, h := range r.takeTx(t, n) {
+		r.Work(func() { r.Queue(1).Finish(h, 0) })
+	}
+	r.wait(t, "all owners", func() bool { return r.released == n })
+}
+
+// TestReceiveInterruptsAreOffWhilePolling: what arrives while the driver polls needs no interrupt.
+func TestReceiveInterruptsAreOffWhilePolling(t *testing.T) {
+	r := newRig(t, 64)
+	inside, leave := make(chan bool), make(chan struct{})
+	r.update(func() {
+		r.onReceive = func() {
+			inside <- r.Queue(0).NoInterrupt()
+			<-leave
+		}
+	})
+	r.Deliver(frame("1"))
+	if !<-inside {
+		t.Error("receive interrupts are on in a poll")
+	}
+	r.update(func() { r.onReceive = nil })
+	before := r.dev.Stats().Interrupts
+	for _, s := range []string{"2", "3", "4"} {
+		r.Deliver(frame(s))
+	}
+	close(leave)
+	r.wait(t, "the rest", func() bool { return len(r.received) == 4 })
+	r.spin(t, "interrupts on again", func() bool { return !r.Queue(0).NoInterrupt() })
+	if n := r.dev.Stats().Interrupts - before; n != 0 {
+		t.Errorf("%d interrupts for frames that came during a poll", n)
+	}
+}
+
+// TestKicksAreSaved: More and NO_NOTIFY both spare a notification.
+func TestKicksAreSaved(t *testing.T) {
+	r := newRig(t, 256)
+	before := r.dev.Stats().Kicks
+	for i := range 10 {
+		if err := r.dev.Transmit(&nic.TxFrame{Parts: [][]byte{frame("x")}, Owner: r, More: i < 9}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := r.dev.Stats().Kicks - before; n != 1 {
+		t.Errorf("%d notifications for a batch, want 1", n)
+	}
+	r.Work(func() {
+		r.Queue(1).SetNoNotify(true)
+		r.Queue(1).Publish()
+	})
+	for range 10 {
+		if err := r.send("x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := r.dev.Stats(); s.Kicks-before != 1 || s.KicksSaved != 10 {
+		t.Errorf("%d notifications, %d saved, want 1 and 10", s.Kicks-before, s.KicksSaved)
+	}
+}
