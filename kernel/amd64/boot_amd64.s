@@ -109,7 +109,7 @@ pt:
 
 	ADDR(·gdt(SB), SI)
 	ADDR(·gdtr(SB), DI)
-	MOVW	$(7*8-1), (DI)
+	MOVW	$(5*8-1), (DI)
 	MOVL	SI, 2(DI)
 	MOVL	$0, 6(DI)
 	LGDT	(DI)
@@ -219,14 +219,12 @@ done:
 	SUBQ	runtime∕goos·RamStackOffset(SB), SP
 	JMP	_rt0_tamago_start(SB)
 
-// The task state segment's descriptor (the last two words) is filled in by Go.
+// The task state segment's descriptor (the last 16 bytes) is filled in by Go.
 DATA	·gdt+0x00(SB)/8, $0
 DATA	·gdt+0x08(SB)/8, $0x00af9b000000ffff	// 64-bit code
 DATA	·gdt+0x10(SB)/8, $0x00cf93000000ffff	// data
 DATA	·gdt+0x18(SB)/8, $0
 DATA	·gdt+0x20(SB)/8, $0
-DATA	·gdt+0x28(SB)/8, $0
-DATA	·gdt+0x30(SB)/8, $0
-GLOBL	·gdt(SB),NOPTR,$56
+GLOBL	·gdt(SB),NOPTR,$40
 
 GLOBL	·gdtr(SB),NOPTR,$16

@@ -35,7 +35,7 @@ var (
 	doubleFaultStack [8192]byte
 )
 
-// taskState is the 64-bit task state segment, SDM vol. 3 §8.7. Its 64-bit
+// taskState is the 64-bit task state segment, SDM vol. 3 §7.7. Its 64-bit
 // fields are not aligned, so they are pairs of words.
 type taskState struct {
 	_     uint32
@@ -59,7 +59,7 @@ type gate struct {
 
 var (
 	// Defined in boot_amd64.s.
-	gdt [7]uint64
+	gdt [5]uint64
 
 	tss  taskState
 	idt  [vectors]gate

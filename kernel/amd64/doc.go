@@ -5,7 +5,8 @@
 // left with addresses and wiring.
 //
 // References:
-//   - Intel 64 and IA-32 Architectures Software Developer's Manual (SDM), vol. 3
+//   - Intel 64 and IA-32 Architectures Software Developer's Manual
+//     (SDM), edition 078
 //   - Xen x86/HVM direct boot ABI (PVH), docs/misc/pvh.pandoc
 //   - 82093AA I/O APIC datasheet, 8254 and MC146818 datasheets
 //

@@ -34,7 +34,7 @@ func init() {
 // has.
 type Interrupts struct {
 	Timer    uint64 // the local APIC's timer: sleeps and preemption ticks
-	Spurious uint64 // withdrawn before they were taken (SDM vol. 3 §11.9)
+	Spurious uint64 // withdrawn before they were taken (SDM vol. 3 §10.9)
 	Stray    uint64 // vectors that nothing was set up to raise
 }
 

@@ -4,7 +4,7 @@ package amd64
 
 import "github.com/tamanet/tamanet/kernel/clock"
 
-// Registers of the local APIC, SDM vol. 3 table 11-1. It is used through memory
+// Registers of the local APIC, SDM vol. 3 table 10-1. It is used through memory
 // at its reset address; handlers in interrupt_amd64.s rely on that.
 const (
 	lapicBase = 0xfee0_0000

@@ -243,8 +243,10 @@ func TestMonotonicClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	took := stamps.at("clock: end").Sub(stamps.at("clock: start"))
-	if dev := float64(took)/float64(span) - 1; math.Abs(dev) > 0.01 {
-		t.Errorf("%v of the guest took %v of the host: %.2f%% off, want at most 1%%", span, took, dev*100)
+	dev := float64(took)/float64(span) - 1
+	t.Logf("%v of the guest took %v of the host: %.3f%% off", span, took, dev*100)
+	if math.Abs(dev) > 0.01 {
+		t.Error("more than 1% off")
 	}
 }
 
