@@ -154,8 +154,11 @@ func TestContextEndsTheMachine(t *testing.T) {
 // TestKilledParentTakesTheMachineAlong runs this test again in a process of its own, which starts a machine and is
 // then killed without a chance to stop it.
 func TestKilledParentTakesTheMachineAlong(t *testing.T) {
-	if os.Getenv("QEMU_TEST_PARENT") != "" {
-		v := start(t, program{}.print("up\n").halt(), nil)
+	if kernel := os.Getenv("QEMU_TEST_PARENT"); kernel != "" {
+		v, err := Start(t.Context(), Config{Kernel: kernel, Accel: AccelTCG})
+		if err != nil {
+			t.Fatal(err)
+		}
 		fmt.Printf("pid %d\n", v.Pid())
 		v.Wait(context.Background())
 		return
@@ -164,7 +167,7 @@ func TestKilledParentTakesTheMachineAlong(t *testing.T) {
 		t.Skip(err)
 	}
 	parent := exec.Command(os.Args[0], "-test.run=^TestKilledParentTakesTheMachineAlong$")
-	parent.Env = append(os.Environ(), "QEMU_TEST_PARENT=1")
+	parent.Env = append(os.Environ(), "QEMU_TEST_PARENT="+program{}.halt().write(t))
 	out := newConsole(nil)
 	parent.Stdout = out
 	if err := parent.Start(); err != nil {
