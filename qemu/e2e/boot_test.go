@@ -194,6 +194,23 @@ func TestIdleKernelHaltsTheCPU(t *testing.T) {
 	}
 }
 
+// cpuTime returns the processor time that a process has taken (proc(5), fields 14 and 15 of stat, in 1/100 s).
+func cpuTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Skipf("the processor time of QEMU is not known: %v", err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // the name before may hold blanks
+	f := strings.Fields(rest)
+	user, err1 := strconv.Atoi(f[11])
+	system, err2 := strconv.Atoi(f[12])
+	if err1 != nil || err2 != nil {
+		t.Fatalf("stat of %d is %q", pid, text)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
 // TestBusyKernelStillServes has goroutines loop for ever beside the web server.
 func TestBusyKernelStillServes(t *testing.T) {
 	vm := boot(t, testApp, qemu.Config{})

@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	status.Stop()
 	outbound.shared.Stop()
+	os.RemoveAll(commandDir)
 	os.Exit(code)
 }
 

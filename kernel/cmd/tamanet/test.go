@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -252,12 +253,13 @@ func (t *tester) vet(ctx context.Context) error {
 	return nil
 }
 
-// command returns a command that runs in the sources and ends with ctx: by an interrupt, which go passes on to the
-// tests' own processes, then by force.
+// command returns a command that runs in the sources. The end of ctx interrupts it and all that it started, such as
+// the tests' own processes; what does not end by that is killed.
 func (t *tester) command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = t.root
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }
