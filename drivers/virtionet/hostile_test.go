@@ -90,6 +90,9 @@ func TestFramesNeverCompleted(t *testing.T) {
 	if err := r.send("one more"); err != nic.ErrFull || n != 8 {
 		t.Fatalf("%d frames fit, then %v, want 8 and ErrFull", n, err)
 	}
+	if r.Queue(1).NoInterrupt() {
+		t.Error("no interrupt is asked for with a full ring")
+	}
 	r.takeTx(t, n)
 	r.NeedReset()
 	r.wait(t, "TransmitReady after the reset", func() bool { return r.ready > 0 })

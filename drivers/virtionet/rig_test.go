@@ -30,6 +30,8 @@ type rig struct {
 	logs     []string
 	// onReceive is called in Receive, without the lock. Set it in update.
 	onReceive func()
+	// onReady is called in TransmitReady in the same way.
+	onReady func()
 }
 
 // newDriver makes the driver with a log that the test can read.
@@ -141,7 +143,15 @@ func (r *rig) Receive(f *nic.RxFrame) {
 	})
 }
 
-func (r *rig) TransmitReady() { r.update(func() { r.ready++ }) }
+func (r *rig) TransmitReady() {
+	r.mu.Lock()
+	hook := r.onReady
+	r.mu.Unlock()
+	if hook != nil {
+		hook()
+	}
+	r.update(func() { r.ready++ })
+}
 
 func (r *rig) LinkChange(l nic.LinkState) { r.update(func() { r.links = append(r.links, l.Up) }) }
 
