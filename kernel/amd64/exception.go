@@ -58,11 +58,14 @@ var exceptionName = [vecExceptions]string{
 }
 
 var (
-	// trap is the exception that is being reported.
+	// trap is the last exception.
 	trap trapFrame
 
-	// trapped is set with the first exception: a second one is not reported
-	// by Go code.
+	// handling is set while handleException runs.
+	handling bool
+
+	// trapped is set with the first exception that ends the program: a second
+	// one is not reported by Go code.
 	trapped bool
 
 	// fatalException is a variable for the assembler's sake, which can
@@ -101,23 +104,39 @@ func exceptionCallPC() uintptr
 //
 //go:nosplit
 func handleException(f *trapFrame) {
-	if recoverable(f) {
-		return
+	if handling {
+		// The frame of the first one is gone: both came on the same stack.
+		putException(&trap)
+		puts("while that was handled:")
+		putException(f)
+		exit(exitPanic)
 	}
+	handling = true
+	trap = *f
+
+	if !recoverable(f) {
+		report(f)
+	}
+	handling = false
+}
+
+// report has the interrupted code go on in exceptionCall, as if the faulting
+// instruction were a call of it, or ends the machine here when that cannot work.
+//
+//go:nosplit
+func report(f *trapFrame) {
 	if trapped || f.vector == vecNMI || f.vector == vecDoubleFault || f.vector == vecMachineCheck || onHandlerStack(f.rsp) {
 		putException(f)
 		exit(exitPanic)
 	}
 	trapped = true
-	trap = *f
 
-	// Go on as if the faulting instruction were a call. A jump to nowhere, as by
-	// a nil function, already pushed its return address.
+	// A jump to nowhere, as by a nil function, already pushed its return address.
 	if inText(f.rip) {
-		f.rsp -= 8
 		// The stack pointer of running Go code: Go keeps room below it for such a
 		// call (runtime.preparePanic does the same). If it is bad, the
-		// fault ends in the case above.
+		// fault ends in handleException's first case.
+		f.rsp -= 8
 		store64(uintptr(f.rsp), f.rip)
 	}
 	f.rip = uint64(exceptionCallPC())

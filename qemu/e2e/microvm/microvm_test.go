@@ -165,7 +165,7 @@ func TestFatalExceptionsAreReported(t *testing.T) {
 		{"fatal:wild", []string{"0x10000000000", "mmio", "main.fatal("}},
 		{"fatal:opcode", []string{"exception: invalid opcode", "main.invalidOpcode", "main.fatal("}},
 		{"fatal:int3", []string{"exception: breakpoint", "main.breakpoint", "main.fatal("}},
-		{"fatal:smash", []string{"exception: page fault", "rip 0x"}},
+		{"fatal:smash", []string{"exception: page fault", "rsp 0x10000000000", "while that was handled"}},
 	} {
 		t.Run(tt.do, func(t *testing.T) {
 			console := runBoard(t, tt.do, 2, qemu.Config{})
@@ -319,4 +319,11 @@ func TestLosesNoInterrupt(t *testing.T) {
 		t.Errorf("%d interrupts, want at least %d", n, raises)
 	}
 	t.Log(m[0])
+}
+
+func TestSleepsThroughNoInterrupt(t *testing.T) {
+	console := runBoard(t, "oneshot:50000", 0, qemu.Config{})
+	if got := value(t, console, "oneshot"); got != "50000 of 50000" {
+		t.Errorf("%s interrupts", got)
+	}
 }

@@ -93,7 +93,7 @@ func flood(arg string) {
 		switch {
 		case i%1000 == 0:
 			time.Sleep(50 * time.Microsecond)
-		case i%7 == 0:
+		case i%31 == 0:
 			runtime.Gosched()
 		}
 	}
@@ -117,6 +117,24 @@ func flood(arg string) {
 	if lost {
 		os.Exit(1)
 	}
+}
+
+// oneshot lets the 8254 raise one interrupt after another, each a little later than it is
+// asked for, while the processor has nothing to do but go idle: if one is slept through,
+// no other one follows and the kernel hangs.
+func oneshot(arg string) {
+	total, err := strconv.Atoi(arg)
+	if err != nil {
+		panic(err)
+	}
+	if err := amd64.EnableLine(linePIT); err != nil {
+		panic(err)
+	}
+	for i := range total {
+		oneshotPIT(uint8(1 + i*7%64))
+		linePIT.Wait()
+	}
+	fmt.Printf("oneshot: %d of %d\n", linePIT.Count(), total)
 }
 
 // churn makes garbage and timers until stop is closed.

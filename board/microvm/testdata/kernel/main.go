@@ -15,18 +15,19 @@ import (
 
 // table has what the kernel can do, by name.
 var table = map[string]func(arg string){
-	"info":   info,
-	"exit":   exit,
-	"panic":  func(string) { panic("as told") },
-	"fault":  fault,
-	"fatal":  fatal,
-	"clock":  clock,
-	"idle":   idle,
-	"memory": memory,
-	"busy":   busy,
-	"random": random,
-	"vector": vector,
-	"flood":  flood,
+	"info":    info,
+	"exit":    exit,
+	"panic":   func(string) { panic("as told") },
+	"fault":   fault,
+	"fatal":   fatal,
+	"clock":   clock,
+	"idle":    idle,
+	"memory":  memory,
+	"busy":    busy,
+	"random":  random,
+	"vector":  vector,
+	"flood":   flood,
+	"oneshot": oneshot,
 }
 
 func main() {

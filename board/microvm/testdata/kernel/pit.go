@@ -10,7 +10,8 @@ const (
 
 	pitRate   = 0x34 // channel 0, low then high byte, mode 2
 	pitStop   = 0x30 // mode 0: without a count, it does not fire
-	pitPeriod = 120  // about 10 kHz
+	pitOnce   = 0x10 // low byte only, mode 0: fires once
+	pitPeriod = 600  // about 2 kHz
 )
 
 func startPIT() {
@@ -21,6 +22,12 @@ func startPIT() {
 
 func stopPIT() {
 	outb(pitCommand, pitStop)
+}
+
+// oneshotPIT makes the timer fire once, after some 0.84 µs.
+func oneshotPIT(counts uint8) {
+	outb(pitCommand, pitOnce)
+	outb(pitChannel0, counts)
 }
 
 // Implemented in assembly.
