@@ -137,22 +137,26 @@ func (is *Sock) Destination(addr socket.Sockaddr) (socket.Sockaddr, error) {
 		}
 		return addr, nil
 	}
+	ip := addr.IP()
 	switch {
 	case addr.Len < sizeofSockaddrIn6Old:
 		return addr, errno.EINVAL
 	case addr.Family != socket.AF_INET6:
 		return addr, errno.EAFNOSUPPORT
-	}
-	ip := addr.IP()
-	switch {
 	case addr.Addr == [16]byte{}:
 		addr.Addr[15] = 1
 	case ip.Is4In6() && is.opts.v6only.Load() != 0:
 		return addr, errno.ENETUNREACH
-	case ip.IsLinkLocalUnicast() && addr.ScopeID == 0:
+	case needsScope(ip) && addr.ScopeID == 0:
 		return addr, errno.EINVAL
 	}
 	return addr, nil
+}
+
+// needsScope reports whether ip means something only on one interface
+// (__ipv6_addr_needs_scope_id).
+func needsScope(ip netip.Addr) bool {
+	return ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip.IsInterfaceLocalMulticast()
 }
 
 var loopback4 = [4]byte{127, 0, 0, 1}

@@ -260,10 +260,15 @@ func (is *Sock) SetSockOpt(level, name int, val []byte) error {
 	return t.Set(&is.Sock, name, val)
 }
 
-// GetSockOpt is the reading of [Sock.SetSockOpt].
+// GetSockOpt reads what [Sock.SetSockOpt] sets. Another level than the
+// family's is EOPNOTSUPP on AF_INET (do_ip_getsockopt) and ENOPROTOOPT on
+// AF_INET6.
 func (is *Sock) GetSockOpt(level, name int, val []byte) (int, error) {
 	t := is.table(level)
-	if t == nil {
+	switch {
+	case t == nil && is.Family == socket.AF_INET:
+		return 0, errno.EOPNOTSUPP
+	case t == nil:
 		return 0, errno.ENOPROTOOPT
 	}
 	return t.Get(&is.Sock, name, val)

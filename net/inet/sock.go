@@ -32,7 +32,8 @@ type Sock struct {
 
 	// Guarded by Lock.
 	rcvSaddr    netip.Addr // what bind chose; invalid when it did not
-	num         uint16     // inet_num: the port that bind chose
+	num         uint16     // inet_num: the port in use
+	sport       uint16     // inet_sport: the port as getsockname has it
 	disconnects uint32     // sk_disconnects
 
 	// peer is an accepted connection's, which outlives the connection.
@@ -121,8 +122,22 @@ func (is *Sock) applyAll(ep tcpip.Endpoint) {
 // ApplyInherited applies the Sock's options to an accepted endpoint.
 func (is *Sock) ApplyInherited() { is.applyAll(is.ep.Load()) }
 
-// TakeEndpoint removes and returns the endpoint, which the caller closes.
-func (is *Sock) TakeEndpoint() *Endpoint { return is.ep.Swap(nil) }
+// TakeEndpoint removes and returns the endpoint, which the caller closes. Its
+// port stays the Sock's name. Locked.
+func (is *Sock) TakeEndpoint() *Endpoint {
+	ep := is.ep.Swap(nil)
+	if ep == nil {
+		return nil
+	}
+	if local, terr := ep.GetLocalAddress(); terr == nil && local.Port != 0 {
+		is.sport = local.Port
+	}
+	return ep
+}
+
+// ForgetPort makes the Sock's name have no port, once it has no endpoint.
+// Locked.
+func (is *Sock) ForgetPort() { is.sport = 0 }
 
 // ReleaseEntry gives the switch's entry back when the Sock is closed.
 func (is *Sock) releaseEntry() { is.sw.put(is.entry) }
@@ -145,7 +160,7 @@ func (is *Sock) Bind(addr socket.Sockaddr) error {
 	}
 	is.rcvSaddr = addr.IP()
 	if local, terr := ep.GetLocalAddress(); terr == nil {
-		is.num = local.Port
+		is.num, is.sport = local.Port, local.Port
 	}
 	return nil
 }
@@ -269,8 +284,10 @@ func (is *Sock) GetName(which socket.NameOf) (socket.Sockaddr, error) {
 func (is *Sock) unboundName() socket.Sockaddr {
 	is.Lock()
 	defer is.Unlock()
-	if !is.rcvSaddr.IsValid() {
-		return is.AnyAddr()
+	addr := is.AnyAddr()
+	if is.rcvSaddr.IsValid() {
+		addr = socket.SockaddrFrom(netip.AddrPortFrom(is.rcvSaddr, 0))
 	}
-	return socket.SockaddrFrom(netip.AddrPortFrom(is.rcvSaddr, is.num))
+	addr.Port = is.sport
+	return addr
 }

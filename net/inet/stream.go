@@ -105,10 +105,13 @@ func (*streamOps) Connect(s *socket.Socket, addr socket.Sockaddr, flags int) err
 // waitForConnect is Linux's inet_wait_for_connect. It is called with the lock
 // held, which it gives up meanwhile.
 func waitForConnect(sk *socket.Sock, flags int, pending error) error {
-	if !connecting(sk) {
+	timeo := sk.SndTimeo(flags&socket.O_NONBLOCK != 0)
+	// On Linux the answer to a connect that just began cannot come in before
+	// the lock is released; here it may have.
+	begun := pending == errno.EINPROGRESS
+	if !connecting(sk) && !(begun && timeo == 0) {
 		return nil
 	}
-	timeo := sk.SndTimeo(flags&socket.O_NONBLOCK != 0)
 	if timeo == 0 {
 		return pending
 	}

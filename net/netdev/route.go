@@ -92,3 +92,13 @@ func (s *Stack) Routes() []Route {
 	}
 	return list
 }
+
+// HasRoute reports whether packets to ip have somewhere to go.
+func (s *Stack) HasRoute(ip netip.Addr) bool {
+	r, terr := s.ip.FindRoute(0, tcpip.Address{}, ToTCPIP(ip), NetProto(ip), false)
+	if terr != nil {
+		return false
+	}
+	r.Release()
+	return true
+}

@@ -24,6 +24,7 @@ type Sysctl struct {
 func (c *Sysctl) init(m Memory) {
 	c.SoMaxConn.Store(4096)
 	c.UnprivilegedPortStart.Store(1024)
-	c.RmemMax.Store(int32(min(208*kib, m.Datagram.Max)))
-	c.WmemMax.Store(int32(min(208*kib, m.Datagram.Max)))
+	// Sizes are doubled after they were capped.
+	c.RmemMax.Store(int32(min(4*mib, m.Datagram.Max/2)))
+	c.WmemMax.Store(int32(min(4*mib, m.Datagram.Max/2)))
 }

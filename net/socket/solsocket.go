@@ -65,9 +65,10 @@ func bufOption(name int, label string, set func(*Sock, int) error, read func(*So
 }
 
 // doubled is what Linux makes of a wanted buffer size: at most the sysctl,
-// doubled for its own overhead. A negative size becomes the least, as there.
+// doubled for its own overhead. It takes the size as unsigned, so that a
+// negative one is the most.
 func doubled(v, limit, least int) int32 {
-	if v > limit {
+	if v > limit || v < 0 {
 		v = limit
 	}
 	return int32(max(v*2, least))

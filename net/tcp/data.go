@@ -104,19 +104,13 @@ func (*Proto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	if flags&socket.MSG_ERRQUEUE != 0 {
 		return 0, errno.EAGAIN // the queue is empty: nothing is put there yet
 	}
-	if ep == nil {
-		if err := sk.TakeErr(); err != nil {
-			return 0, err
-		}
-		if sk.Shutdown()&socket.RCV_SHUTDOWN != 0 && flags&socket.MSG_OOB == 0 {
-			return 0, nil
-		}
-	}
-	if ep == nil || state(ep) == socket.TCP_LISTEN {
+	switch {
+	case ep != nil && state(ep) == socket.TCP_LISTEN:
 		return 0, errno.ENOTCONN
-	}
-	if flags&socket.MSG_OOB != 0 {
+	case flags&socket.MSG_OOB != 0:
 		return 0, errno.EINVAL // no urgent byte is kept apart from the stream
+	case ep == nil:
+		return 0, recvUnconnected(sk)
 	}
 	it := m.Iter()
 	it.Discard = flags&socket.MSG_TRUNC != 0
@@ -125,6 +119,17 @@ func (*Proto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 		return n, nil
 	}
 	return recvRest(sk, ep, it, n, err, flags)
+}
+
+// recvUnconnected is what a receive without an endpoint returns.
+func recvUnconnected(sk *socket.Sock) error {
+	if err := sk.TakeErr(); err != nil {
+		return err
+	}
+	if sk.Shutdown()&socket.RCV_SHUTDOWN != 0 {
+		return nil
+	}
+	return errno.ENOTCONN
 }
 
 // recvRest goes on after a first read that found nothing or, with

@@ -91,11 +91,13 @@ func (*Proto) GetPort(sk *socket.Sock, addr socket.Sockaddr) error {
 func (*Proto) Connect(sk *socket.Sock, addr socket.Sockaddr) error {
 	is := inet.Of(sk)
 	addr, err := is.Destination(addr)
+	wellFormed := err == nil || err == errno.EINVAL && int(addr.Family) == is.Family
+	if wellFormed && addr.Len >= socket.SizeofSockaddrIn && unroutable(is, addr) {
+		// tcp_v6_connect looks at this before a missing scope.
+		return errno.ENETUNREACH
+	}
 	if err != nil {
 		return err
-	}
-	if ip := addr.IP(); ip.IsMulticast() || isBroadcast(is, addr) {
-		return errno.ENETUNREACH
 	}
 	ep, err := is.Ensure()
 	if err != nil {
@@ -113,9 +115,11 @@ func (*Proto) Connect(sk *socket.Sock, addr socket.Sockaddr) error {
 	}
 }
 
-func isBroadcast(is *inet.Sock, addr socket.Sockaddr) bool {
+// unroutable reports whether no connection can go to addr: multicast and
+// broadcast.
+func unroutable(is *inet.Sock, addr socket.Sockaddr) bool {
 	ip := addr.IP().Unmap()
-	return ip.Is4() && is.IsBroadcast(ip)
+	return ip.IsMulticast() || ip.Is4() && is.IsBroadcast(ip)
 }
 
 // Disconnect is Linux's tcp_disconnect: a connection is reset, and the Sock

@@ -29,8 +29,8 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	switch {
 	case size > maxLen:
 		return 0, errno.EMSGSIZE
-	case flags&socket.MSG_OOB != 0:
-		return 0, errno.EOPNOTSUPP
+	case flags&socket.MSG_OOB != 0 && is.Family == socket.AF_INET:
+		return 0, errno.EOPNOTSUPP // udpv6_sendmsg does not look
 	}
 	ep := is.Endpoint()
 	if ep == nil {
@@ -39,7 +39,7 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	var opts tcpip.WriteOptions
 	var to tcpip.FullAddress
 	limit := maxLen4
-	if m.HasName {
+	if m.HasName && !(is.Family == socket.AF_INET6 && m.Name.Len >= sizeofFamily && m.Name.Family == socket.AF_UNSPEC) {
 		dst, err := sendTo(is, m.Name)
 		if err != nil {
 			return 0, err
@@ -53,10 +53,10 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 		limit = maxLen6
 	}
 	switch {
-	case sk.Shutdown()&socket.SEND_SHUTDOWN != 0:
-		return 0, errno.EPIPE
 	case opts.To == nil && sk.Prot.State(sk) != socket.TCP_ESTABLISHED:
 		return 0, errno.EDESTADDRREQ
+	case sk.Shutdown()&socket.SEND_SHUTDOWN != 0:
+		return 0, errno.EPIPE
 	case size > limit:
 		return 0, errno.EMSGSIZE
 	}
@@ -66,13 +66,19 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	return size, nil
 }
 
-// sendTo checks the destination of a message.
+// sizeofFamily is the least length of an address of which the family counts.
+const sizeofFamily = 2
+
+// sendTo checks the destination of a message. AF_INET takes AF_UNSPEC for
+// itself; AF_INET6 takes it for no destination, before this.
 func sendTo(is *inet.Sock, name socket.Sockaddr) (socket.Sockaddr, error) {
 	if name.Family == socket.AF_UNSPEC && is.Family == socket.AF_INET {
 		name.Family = socket.AF_INET
 	}
 	dst, err := destination(is, name)
 	switch {
+	case err == errno.EAFNOSUPPORT && is.Family == socket.AF_INET6:
+		return dst, errno.EINVAL
 	case err != nil:
 		return dst, err
 	case dst.Port == 0:
@@ -115,7 +121,6 @@ func ensureBound(is *inet.Sock) error {
 	if is.Bound() {
 		return nil
 	}
-	is.Impl.(*sock).autobound = true
 	return is.Autobind()
 }
 

@@ -30,14 +30,6 @@ var (
 	_ socket.BufferSizer   = Prot
 )
 
-// sock is UDP's part of a Sock: Linux's struct udp_sock. Guarded by the Sock
-// lock.
-type sock struct {
-	// autobound tells a port that a send or connect chose from one that bind
-	// did; only the latter outlives a dissolved peer.
-	autobound bool
-}
-
 // Name implements socket.Proto.
 func (*Proto) Name() string { return "UDP" }
 
@@ -45,10 +37,7 @@ func (*Proto) Name() string { return "UDP" }
 func (*Proto) Transport() tcpip.TransportProtocolNumber { return gudp.ProtocolNumber }
 
 // Init is Linux's udp_init_sock.
-func (*Proto) Init(sk *socket.Sock) error {
-	inet.Of(sk).Impl = &sock{}
-	return nil
-}
+func (*Proto) Init(*socket.Sock) error { return nil }
 
 // ApplyOptions implements inet.EndpointProto. UDP has no options of its own
 // yet.
@@ -84,11 +73,8 @@ func (*Proto) Connect(sk *socket.Sock, addr socket.Sockaddr) error {
 	if err := checkBroadcast(is, dst); err != nil {
 		return err
 	}
-	if !is.Bound() {
-		is.Impl.(*sock).autobound = true
-		if err := is.Autobind(); err != nil {
-			return err
-		}
+	if err := is.Autobind(); err != nil {
+		return err
 	}
 	ep, err := is.Ensure()
 	if err != nil {
@@ -109,28 +95,30 @@ func destination(is *inet.Sock, addr socket.Sockaddr) (socket.Sockaddr, error) {
 	return is.Destination(addr)
 }
 
+// checkBroadcast refuses broadcast without SO_BROADCAST; that there is a way
+// comes first, as on Linux.
 func checkBroadcast(is *inet.Sock, addr socket.Sockaddr) error {
-	if is.Flag(socket.FlagBroadcast) {
+	ip := addr.IP().Unmap()
+	switch {
+	case is.Flag(socket.FlagBroadcast) || !ip.Is4() || !is.IsBroadcast(ip):
 		return nil
+	case !is.Net.HasRoute(ip):
+		return errno.ENETUNREACH
 	}
-	if ip := addr.IP().Unmap(); ip.Is4() && is.IsBroadcast(ip) {
-		return errno.EACCES
-	}
-	return nil
+	return errno.EACCES
 }
 
 // Disconnect is Linux's udp_disconnect: the peer is forgotten, and so is a
-// port that bind did not choose.
+// port that the program did not choose.
 func (*Proto) Disconnect(sk *socket.Sock) error {
 	is := inet.Of(sk)
 	ep := is.Endpoint()
 	if ep == nil {
 		return nil
 	}
-	u := is.Impl.(*sock)
-	if u.autobound {
-		u.autobound = false
+	if is.UserLocks&socket.SOCK_BINDPORT_LOCK == 0 {
 		is.TakeEndpoint().Close()
+		is.ForgetPort()
 		return is.Renew()
 	}
 	return errno.FromTCPIP(ep.Disconnect())
