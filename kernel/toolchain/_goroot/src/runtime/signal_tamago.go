@@ -104,13 +104,31 @@ func pollSignals() {
 	netpollAdjustWaiters(delta)
 }
 
-// The operations of a network poller: here only signals are polled for.
+// The operations of a network poller. Descriptors are package syscall's, which
+// says when they are ready.
 
-func netpollinit()                               {}
-func netpollIsPollDescriptor(fd uintptr) bool    { return false }
-func netpollopen(fd uintptr, pd *pollDesc) int32 { return 0 }
-func netpollclose(fd uintptr) int32              { return 0 }
-func netpollarm(pd *pollDesc, mode int)          {}
+func netpollinit()                            {}
+func netpollIsPollDescriptor(fd uintptr) bool { return false }
+func netpollarm(pd *pollDesc, mode int)       {}
+
+//go:linkname netpollopen syscall.pollOpen
+func netpollopen(fd uintptr, pd *pollDesc) int32
+
+//go:linkname netpollclose syscall.pollClose
+func netpollclose(fd uintptr) int32
+
+// syscall_pollReady readies the goroutines that wait for pd to be readable,
+// writable or both: mode is 'r', 'w' or 'r'+'w'.
+//
+//go:linkname syscall_pollReady syscall.pollReady
+func syscall_pollReady(pd *pollDesc, mode int32) {
+	var list gList
+	delta := netpollready(&list, pd, mode)
+	for !list.empty() {
+		netpollgoready(list.pop(), 3)
+	}
+	netpollAdjustWaiters(delta)
+}
 
 // netpollProc is the processor that idles in netpoll.
 var netpollProc atomic.Uint64

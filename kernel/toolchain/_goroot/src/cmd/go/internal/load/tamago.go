@@ -35,12 +35,15 @@ func goosDir(s *modload.State, ctx context.Context, path string) (dir string, ok
 }
 
 // goosLink returns the package that GOOSLINK names, which every GOOS=tamago
-// program is linked with as if it imported it: a board for programs that know
-// of none, such as the tests of the standard library. The package must be
-// loaded by the go command too, as an argument or as a dependency of one.
+// test program imports: a board for tests that know of none, such as those of
+// the standard library. The package must be loaded by the go command too, as an
+// argument or as a dependency of one.
 func goosLink() []string {
 	if pkg := cfg.Getenv("GOOSLINK"); pkg != "" && cfg.Goos == "tamago" {
 		return []string{pkg}
 	}
 	return nil
 }
+
+// GoosLink is for the template of test programs.
+func (*testFuncs) GoosLink() []string { return goosLink() }
