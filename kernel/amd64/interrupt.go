@@ -34,11 +34,12 @@ func init() {
 // has.
 type Interrupts struct {
 	Timer    uint64 // the local APIC's timer: sleeps and preemption ticks
+	Set      uint64 // how often that timer was set when the processor became idle or woke up
 	Spurious uint64 // withdrawn before they were taken (SDM vol. 3 §10.9)
 	Stray    uint64 // vectors that nothing was set up to raise
 }
 
 // LocalInterrupts returns the counts of the processor's own interrupts.
 func LocalInterrupts() Interrupts {
-	return Interrupts{Timer: timer.fired, Spurious: spurious, Stray: strays}
+	return Interrupts{Timer: timer.fired, Set: timer.sets, Spurious: spurious, Stray: strays}
 }

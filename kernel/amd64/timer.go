@@ -36,6 +36,7 @@ type timerState struct {
 	toTSC   clock.Ratio // from nanoseconds to TSC counts
 	toCount clock.Ratio // from TSC counts to timer counts
 	idleTSC uint64      // TSC counts that the processor was halted
+	sets    uint64      // how often Go set the timer
 }
 
 var timer timerState
@@ -60,6 +61,7 @@ func (t *timerState) set(now, counts uint64) {
 	n := min(t.toCount.Mul(counts)+1, math.MaxUint32)
 	store32(lapicTimerInitial, uint32(n))
 	t.deadline = now + counts
+	t.sets++
 }
 
 // idle halts the processor until a device's interrupt, and not past until (nanotime;

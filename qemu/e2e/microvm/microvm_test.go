@@ -326,4 +326,15 @@ func TestSleepsThroughNoInterrupt(t *testing.T) {
 	if got := value(t, console, "oneshot"); got != "50000 of 50000" {
 		t.Errorf("%s interrupts", got)
 	}
+	// Each sleep and wake-up takes much less than the 10 ms of a tick, which goes on meanwhile.
+	if n := number(t, console, "timer sets"); n > 50000/2 {
+		t.Errorf("the timer was set %d times for 50000 sleeps", n)
+	}
+}
+
+func TestStrayInterruptsAreCounted(t *testing.T) {
+	console := runBoard(t, "stray", 0, qemu.Config{})
+	if got := value(t, console, "stray"); got != "2 stray, 1 spurious" {
+		t.Errorf("counted %s", got)
+	}
 }

@@ -25,6 +25,17 @@ TEXT ·raiseINT(SB),NOSPLIT,$0
 	BYTE	$0xcd; BYTE $32			// int $32
 	RET
 
+// func raiseStray()
+TEXT ·raiseStray(SB),NOSPLIT,$0
+	BYTE	$0xcd; BYTE $96			// int $96
+	BYTE	$0xcd; BYTE $254		// int $254
+	RET
+
+// func raiseSpurious()
+TEXT ·raiseSpurious(SB),NOSPLIT,$0
+	BYTE	$0xcd; BYTE $255		// int $255
+	RET
+
 // func outb(port uint16, v uint8)
 TEXT ·outb(SB),NOSPLIT,$0-3
 	MOVWLZX	port+0(FP), DX

@@ -130,11 +130,21 @@ func oneshot(arg string) {
 	if err := amd64.EnableLine(linePIT); err != nil {
 		panic(err)
 	}
+	sets := amd64.LocalInterrupts().Set
 	for i := range total {
 		oneshotPIT(uint8(1 + i*7%64))
 		linePIT.Wait()
 	}
-	fmt.Printf("oneshot: %d of %d\n", linePIT.Count(), total)
+	sets = amd64.LocalInterrupts().Set - sets
+	fmt.Printf("oneshot: %d of %d\ntimer sets: %d\n", linePIT.Count(), total, sets)
+}
+
+// stray raises vectors that no line has.
+func stray(string) {
+	raiseStray()
+	raiseSpurious()
+	i := amd64.LocalInterrupts()
+	fmt.Printf("stray: %d stray, %d spurious\n", i.Stray, i.Spurious)
 }
 
 // churn makes garbage and timers until stop is closed.
@@ -158,4 +168,7 @@ func churn(stop <-chan struct{}) {
 	}
 }
 
+// Implemented in assembly.
 func raiseINT()
+func raiseStray()
+func raiseSpurious()

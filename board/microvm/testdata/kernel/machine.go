@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tamanet/tamanet/board"
@@ -125,6 +126,18 @@ func busy(string) {
 func step(n *uint64) {
 	var pad [256]byte // a frame that is not small has a stack check
 	*n += uint64(len(pad)) + uint64(pad[*n%256])
+}
+
+// printLines prints a number of lines and then ends with code 5.
+func printLines(arg string) {
+	n, err := strconv.Atoi(arg)
+	if err != nil {
+		panic(err)
+	}
+	for i := range n {
+		fmt.Printf("print: %08d %s\n", i, strings.Repeat("x", 80))
+	}
+	os.Exit(5)
 }
 
 // random prints a digest of random bytes, and whether they look random at all.
