@@ -26,7 +26,7 @@ func slots(named []boot.Slot, twoIOAPICs, acpi bool) []boot.Slot {
 
 	all := make([]boot.Slot, n)
 	for i := range all {
-		all[i] = boot.Slot{Base: uint64(slotBase + i*slotSize), Size: slotSize, IRQ: uint8(line + i)}
+		all[i] = boot.Slot{Base: slotBase + uint64(i)*slotSize, Size: slotSize, IRQ: uint8(line + i)}
 	}
 	return all
 }
