@@ -63,6 +63,9 @@ func newRoot() *inode {
 		n.device = dev
 		place{dir: root.entries["dev"], name: name}.add(n)
 	}
+	hosts := newInode(S_IFREG | 0644)
+	hosts.writeAt([]byte("127.0.0.1 localhost\n::1 localhost\n"), 0)
+	place{dir: root.entries["etc"], name: "hosts"}.add(hosts)
 	return root
 }
 

@@ -76,6 +76,17 @@ func (s Signal) Wait() {
 //go:linkname signalWait
 func signalWait(sig uint32) // in package runtime
 
+// FaultHandler returns the address of what the handler of a processor exception
+// calls to make the goroutine that caused it panic, as after SIGSEGV or SIGFPE on Unix.
+// Its arguments are in registers: see sigfault in runtime/sys_tamago_amd64.s. It
+// is the same for every signal.
+func (s Signal) FaultHandler() uintptr {
+	return faultHandler()
+}
+
+//go:linkname faultHandler
+func faultHandler() uintptr // in package runtime
+
 const (
 	Stdin  = 0
 	Stdout = 1
@@ -147,14 +158,23 @@ func (w WaitStatus) Continued() bool    { return false }
 func (w WaitStatus) StopSignal() Signal { return -1 }
 func (w WaitStatus) TrapCause() int     { return -1 }
 
-func Getpid() int                       { return 1 }
-func Getppid() int                      { return 0 }
-func Getuid() int                       { return 0 }
-func Geteuid() int                      { return 0 }
-func Getgid() int                       { return 0 }
-func Getegid() int                      { return 0 }
-func Getgroups() ([]int, error)         { return nil, nil }
-func Kill(pid int, signum Signal) error { return ENOSYS }
+func Getpid() int               { return 1 }
+func Getppid() int              { return 0 }
+func Getuid() int               { return 0 }
+func Geteuid() int              { return 0 }
+func Getgid() int               { return 0 }
+func Getegid() int              { return 0 }
+func Getgroups() ([]int, error) { return nil, nil }
+
+func Kill(pid int, signum Signal) error {
+	switch {
+	case pid != Getpid():
+		return ESRCH
+	case signum != 0:
+		return ENOSYS
+	}
+	return nil
+}
 
 func StartProcess(argv0 string, argv []string, attr *ProcAttr) (pid int, handle uintptr, err error) {
 	return 0, 0, ENOSYS
