@@ -53,6 +53,9 @@ func collect() Report {
 	if m := board.Current(); m != nil {
 		r.Machine.Board, r.Machine.CPU, r.Machine.Cmdline = m.Name, m.CPU, m.Cmdline
 		r.Memory.RAMBytes, r.Memory.UsableBytes = m.RAM, m.Usable
+		if name := m.Config().Hostname; name != "" {
+			r.Hostname = name
+		}
 		devices = m.NICs
 	}
 	r.Interfaces = interfaces(netdev.Interfaces(), devices)

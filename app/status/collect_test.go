@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tamanet/tamanet/board"
 	"github.com/tamanet/tamanet/drivers/nic"
 	"github.com/tamanet/tamanet/kernel/irq"
 	"github.com/tamanet/tamanet/net/netdev"
@@ -37,6 +38,28 @@ func TestCollectKnowsTheProcess(t *testing.T) {
 	want := Interrupt{Line: 47, Name: "eth0", Count: before + 1}
 	if len(r.Interrupts) != 1 || r.Interrupts[0] != want {
 		t.Errorf("interrupts %+v, want %+v", r.Interrupts, want)
+	}
+}
+
+func TestCollectKnowsTheMachine(t *testing.T) {
+	board.Register(&board.Machine{
+		Name: "microvm", CPU: "QEMU TCG CPU", RAM: 128 << 20, Usable: 100 << 20, Cmdline: "hostname=pump echo=:7",
+	})
+	defer board.Register(nil)
+
+	r := collect()
+	want := Machine{
+		Board: "microvm", CPU: "QEMU TCG CPU", CPUs: runtime.NumCPU(),
+		System: runtime.GOOS + "/" + runtime.GOARCH, Cmdline: "hostname=pump echo=:7",
+	}
+	if r.Machine != want || r.Hostname != "pump" {
+		t.Errorf("machine %+v, hostname %q; want %+v, pump", r.Machine, r.Hostname, want)
+	}
+	if r.Memory.RAMBytes != 128<<20 || r.Memory.UsableBytes != 100<<20 {
+		t.Errorf("memory %+v", r.Memory)
+	}
+	if got := standard("machine", "process"); got != "machine" {
+		t.Errorf("on a board the default is that of a %s", got)
 	}
 }
 
