@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"regexp"
 	"time"
 )
 
@@ -14,14 +15,20 @@ const (
 	probeEvery = 200 * time.Millisecond
 	// probeTimeout bounds one probe. QEMU itself accepts the connection, so a guest that is not up yet is silence.
 	probeTimeout = 3 * time.Second
+	// silence is how long to wait for a first line on the console before probing all the same: a program need not
+	// print anything.
+	silence = 2 * time.Second
 )
 
-// WaitHTTP returns nil once url gives an HTTP response, of whatever status. It probes only after the guest has printed
-// a line: before that there is no network either. The error says whether ctx or the machine ended before.
+// anything matches a line that says something.
+var anything = regexp.MustCompile(`.`)
+
+// WaitHTTP returns nil once url gives an HTTP response, of whatever status. It leaves a booting guest alone at first,
+// until it prints a line or has been silent for a while. The error says whether ctx or the machine ended before.
 func (v *VM) WaitHTTP(ctx context.Context, url string) error {
-	if _, err := v.WaitLine(ctx, "."); err != nil {
-		return err
-	}
+	quiet, cancelQuiet := context.WithTimeout(ctx, silence)
+	v.console.wait(quiet, anything)
+	cancelQuiet()
 	probing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {

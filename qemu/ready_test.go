@@ -58,3 +58,15 @@ func TestNoAnswerEndsWithTheMachine(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestSilentGuestIsProbed has a guest that prints nothing: QEMU accepts a probe's connection, so the probe itself is
+// seen to end only by its context.
+func TestSilentGuestIsProbed(t *testing.T) {
+	v := start(t, program{}.halt(), func(c *Config) { c.Ports = []Forward{{Proto: "tcp", Guest: 80}} })
+	ctx, cancel := context.WithTimeoutCause(deadline(t), silence+probeEvery, errors.New("enough"))
+	defer cancel()
+	err := v.WaitHTTP(ctx, "http://"+v.Addr("tcp", 80)+"/")
+	if err == nil || !strings.Contains(err.Error(), "enough") || strings.Contains(err.Error(), "last probe: <nil>") {
+		t.Errorf("got %v, want the error of a probe", err)
+	}
+}
