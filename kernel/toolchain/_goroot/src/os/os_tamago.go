@@ -6,9 +6,21 @@
 
 package os
 
-import "syscall"
+import (
+	"internal/stringslite"
+	"syscall"
+)
 
-func hostname() (string, error) { return syscall.Gethostname() }
+// hostname is the first line of /etc/hostname, which whoever configures the
+// machine writes, or else "tamago".
+func hostname() (string, error) {
+	data, err := ReadFile("/etc/hostname")
+	if err != nil {
+		return "tamago", nil
+	}
+	name, _, _ := stringslite.Cut(string(data), "\n")
+	return name, nil
+}
 
 func executable() (string, error) {
 	return "", NewSyscallError("executable", syscall.ENOSYS)

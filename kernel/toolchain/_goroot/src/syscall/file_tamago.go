@@ -10,6 +10,7 @@
 package syscall
 
 import (
+	"slices"
 	"sync"
 	"unsafe"
 )
@@ -214,9 +215,16 @@ func ReadDirent(fd int, buf []byte) (n int, err error) {
 	return n, err
 }
 
-// list returns the entries of a directory, each a Dirent cut after its name.
+// list returns the entries of a directory, by name, each a Dirent cut after its
+// name.
 func (n *inode) list() (buf []byte) {
-	for name, node := range n.entries {
+	names := make([]string, 0, len(n.entries))
+	for name := range n.entries {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		node := n.entries[name]
 		d := Dirent{Ino: node.Ino, Reclen: uint16(int(direntNameOff) + len(name)), Type: uint8(node.Mode >> 12)}
 		for i := range len(name) {
 			d.Name[i] = int8(name[i])

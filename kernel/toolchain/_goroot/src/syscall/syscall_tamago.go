@@ -108,30 +108,6 @@ func Gettimeofday(tv *Timeval) error {
 	return nil
 }
 
-var hostname = struct {
-	sync.Mutex
-	name string
-}{name: "tamago"}
-
-// Gethostname returns the name that [os.Hostname] returns.
-func Gethostname() (string, error) {
-	hostname.Lock()
-	defer hostname.Unlock()
-	return hostname.name, nil
-}
-
-// Sethostname sets the name that [os.Hostname] returns: 1 to 64 bytes, or the
-// error is EINVAL.
-func Sethostname(p []byte) error {
-	if len(p) == 0 || len(p) > 64 {
-		return EINVAL
-	}
-	hostname.Lock()
-	defer hostname.Unlock()
-	hostname.name = string(p)
-	return nil
-}
-
 // Processes: there is one, it is root, and it cannot start another.
 
 var ForkLock sync.RWMutex
