@@ -42,6 +42,8 @@ type Stack struct {
 	// Sysctl holds the settings that may be changed at run time.
 	Sysctl Sysctl
 
+	generic sync.Map // per-network data of families, by their key
+
 	ip     *stack.Stack
 	memory Memory
 
@@ -53,8 +55,7 @@ type Stack struct {
 // LoopbackIndex is the interface index of lo, Linux's LOOPBACK_IFINDEX.
 const LoopbackIndex = 1
 
-// Linux's net.ipv4.ip_local_port_range, 32768 to 60999. gVisor's range is
-// half open.
+// Linux's net.ipv4.ip_local_port_range.
 const (
 	ephemeralFirst = 32768
 	ephemeralLast  = 60999

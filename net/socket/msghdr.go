@@ -23,6 +23,7 @@ type Msghdr struct {
 	// MSG_ERRQUEUE.
 	Flags int
 
+	task *Task // the caller, whose descriptors Control names
 	one  [1][]byte
 	iter Iter
 }

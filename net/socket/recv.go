@@ -37,6 +37,7 @@ func (t *Task) RecvMsg(fd int, m *Msghdr, flags int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	m.task = t
 	n, err := f.socket.RecvMsg(m, f.dontwait(flags))
 	leave(slot, f)
 	return n, err
@@ -63,6 +64,7 @@ func (t *Task) RecvMMsg(fd int, msgs []*Msghdr, lens []int, flags int) (int, err
 	}
 	defer leave(slot, f)
 	for i, m := range msgs {
+		m.task = t
 		n, err := f.socket.RecvMsg(m, f.dontwait(flags&^MSG_WAITFORONE))
 		if err != nil {
 			if i == 0 {

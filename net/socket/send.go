@@ -52,6 +52,7 @@ func (t *Task) SendMsg(fd int, m *Msghdr, flags int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	m.task = t
 	n, err := f.socket.SendMsg(m, f.dontwait(flags))
 	leave(slot, f)
 	return n, err
@@ -75,6 +76,7 @@ func (t *Task) SendMMsg(fd int, msgs []*Msghdr, flags int) (int, error) {
 	}
 	defer leave(slot, f)
 	for i, m := range msgs {
+		m.task = t
 		if _, err := f.socket.SendMsg(m, f.dontwait(flags)); err != nil {
 			if i == 0 {
 				return 0, err

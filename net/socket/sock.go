@@ -66,6 +66,7 @@ const (
 	FlagKeepOpen                       // SO_KEEPALIVE
 	FlagBroadcast                      // SO_BROADCAST
 	FlagLinger                         // SO_LINGER
+	FlagPassCred                       // SO_PASSCRED
 )
 
 // InitSock prepares sk as Linux's sock_init_data does. The fields that it

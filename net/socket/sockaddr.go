@@ -75,10 +75,14 @@ func (a Sockaddr) AddrPort() netip.AddrPort {
 	return netip.AddrPortFrom(a.IP(), a.Port)
 }
 
-// String writes the address as "127.0.0.1:80", "[::1]:80", or "family 17".
+// String writes the address as "127.0.0.1:80", "[::1]:80", "/run/log",
+// "@abstract", or "family 17".
 func (a Sockaddr) String() string {
 	if ip := a.IP(); ip.IsValid() {
 		return a.AddrPort().String()
+	}
+	if a.Family == AF_UNIX {
+		return a.unixString()
 	}
 	return "family " + itoa(int(a.Family))
 }

@@ -16,6 +16,8 @@ var solSocket = NewOptionTable(
 	flagOption(SO_REUSEADDR, "SO_REUSEADDR", FlagReuse),
 	flagOption(SO_REUSEPORT, "SO_REUSEPORT", FlagReusePort),
 	flagOption(SO_KEEPALIVE, "SO_KEEPALIVE", FlagKeepOpen),
+	passCredOption(),
+	Option{Level: SOL_SOCKET, Name: SO_PEERCRED, Label: "SO_PEERCRED", Get: getPeerCred},
 	flagOption(SO_BROADCAST, "SO_BROADCAST", FlagBroadcast),
 	readOption(SO_TYPE, "SO_TYPE", func(sk *Sock) int { return sk.Type }),
 	readOption(SO_DOMAIN, "SO_DOMAIN", func(sk *Sock) int { return sk.Family }),

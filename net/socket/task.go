@@ -10,6 +10,9 @@ type Task struct {
 	Net *netdev.Stack
 	// Caps are the task's privileges. They are not changed while it calls.
 	Caps Caps
+	// Cred is who the task is to the peers of its AF_UNIX sockets. It is not
+	// changed while the task calls.
+	Cred Ucred
 
 	fds fdTable
 }
@@ -17,7 +20,7 @@ type Task struct {
 // NewTask returns a task in net with all privileges, as there is only one
 // program on bare metal, and no descriptors.
 func NewTask(net *netdev.Stack) *Task {
-	return &Task{Net: net, Caps: CAP_FULL_SET}
+	return &Task{Net: net, Caps: CAP_FULL_SET, Cred: Ucred{Pid: 1}}
 }
 
 // Capable reports whether the task has the privilege c.
