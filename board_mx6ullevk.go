@@ -1,0 +1,5 @@
+//go:build tamago && arm && mx6ullevk
+
+package tamanet
+
+import _ "github.com/tamanet/tamanet/board/mx6ullevk"

@@ -1,0 +1,5 @@
+//go:build tamago && arm && usbarmory
+
+package tamanet
+
+import _ "github.com/tamanet/tamanet/board/usbarmory"
