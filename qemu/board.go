@@ -61,9 +61,37 @@ var boards = map[string]*Board{
 		MaxMem:   64 * gib,
 		ExitCode: debugExitCode,
 	},
+	"mx6ullevk": imx6ul("mx6ullevk", []string{connectedNIC, unusedNIC}),
+	// Its network is the second MAC.
+	"usbarmory": imx6ul("usbarmory", []string{unusedNIC, connectedNIC}),
 }
 
-// debugExitCode undoes QEMU's hw/misc/debugexit.c, which ends the process with (value<<1)|1.
+// The two MACs of an i.MX6UL are always there. One without a peer makes QEMU print a warning.
+const (
+	connectedNIC = "user,id=net0,model=imx.enet" + netOptions
+	unusedNIC    = "user,id=unused,restrict=on,model=imx.enet"
+)
+
+// imx6ul returns a board with an i.MX6UL, whose MACs are connected as nics says, ENET1 first.
+func imx6ul(name string, nics []string) *Board {
+	return &Board{
+		Name:    name,
+		Program: "qemu-system-arm",
+		Package: "qemu-system-arm",
+		Arch:    "arm",
+		// The command line, the date, random numbers and the exit code go by semihosting.
+		Machine:  []string{"-M", "mcimx6ul-evk", "-semihosting-config", "enable=on,target=native"},
+		Net:      []string{"-nic", nics[0], "-nic", nics[1]},
+		CPU:      "cortex-a7",
+		MaxCPUs:  1,
+		Mem:      512 * mib,
+		MinMem:   64 * mib,
+		MaxMem:   gib,
+		ExitCode: debugExitCode,
+	}
+}
+
+// debugExitCode undoes QEMU's hw/misc/debugexit.c, which ends the process with (value<<1)|1, as kernel/imx6ul does.
 func debugExitCode(status int) (code int, ok bool) {
 	return status >> 1, status&1 == 1
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tamanet/tamanet/board/microvm"
+	"github.com/tamanet/tamanet/kernel/imx6ul"
 )
 
 // module is the path of this module; an appliance imports its root package.
@@ -33,6 +34,13 @@ var targets = map[string]Target{
 		GOARCH: "amd64",
 		Text:   microvm.TextStart,
 	},
+	"mx6ullevk": imx6ulTarget("mx6ullevk"),
+	"usbarmory": imx6ulTarget("usbarmory"),
+}
+
+// imx6ulTarget returns the target of a board with an i.MX6UL. kernel/imx6ul brings the first instructions.
+func imx6ulTarget(board string) Target {
+	return Target{Board: board, GOARCH: "arm", GOARM: "7", Tags: []string{"linkcpuinit"}, Text: imx6ul.TextStart}
 }
 
 // Boards returns the names of the boards that kernels can be built for, sorted.
