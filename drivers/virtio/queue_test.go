@@ -63,8 +63,10 @@ func TestQueueSize(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || q.Size() != tc.size {
-			t.Errorf("max %d, want %d: size %d, %v, want %d", tc.max, tc.want, q.Size(), err, tc.size)
+		if err != nil {
+			t.Errorf("max %d, want %d: %v", tc.max, tc.want, err)
+		} else if q.Size() != tc.size {
+			t.Errorf("max %d, want %d: size %d, want %d", tc.max, tc.want, q.Size(), tc.size)
 		}
 	}
 }

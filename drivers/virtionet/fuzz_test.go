@@ -19,7 +19,7 @@ func FuzzConfig(f *testing.F) {
 		err := r.newDriver()
 		if err == nil {
 			i := r.dev.Info()
-			if !i.MAC.Unicast() || i.MTU < nic.MinMTU || i.MTU > 9000 || i.MaxParts < 1 || i.MaxParts >= max(2, int(txMax)) {
+			if !i.MAC.Unicast() || i.MTU < nic.MinMTU || i.MTU > 9000 || i.MaxParts < 1 || uint32(i.MaxParts) >= max(2, txMax) {
 				t.Errorf("Info is %+v", i)
 			}
 			if extra := r.Accepted() &^ (virtio.FeatureVersion1 | virtionet.FeatureMAC | virtionet.FeatureMTU | virtionet.FeatureStatus); extra != 0 {

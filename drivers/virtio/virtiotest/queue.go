@@ -48,7 +48,7 @@ func (q *Queue) reset() {
 
 // enable resolves the areas. The device's lock is held.
 func (q *Queue) enable() (err error) {
-	if q.size <= 0 || q.size&(q.size-1) != 0 || q.size > int(q.d.QueueMax[q.index]) {
+	if q.size <= 0 || q.size&(q.size-1) != 0 || uint32(q.size) > q.d.QueueMax[q.index] {
 		return fmt.Errorf("size %d is no power of two up to %d", q.size, q.d.QueueMax[q.index])
 	}
 	if q.descAddr%16 != 0 || q.availAddr%2 != 0 || q.usedAddr%4 != 0 {
