@@ -13,8 +13,9 @@ const (
 	// probeEvery is the pause between two probes, which come one after another. A busy prober has QEMU's software
 	// emulation do little else.
 	probeEvery = 200 * time.Millisecond
-	// probeTimeout bounds one probe. QEMU itself accepts the connection, so a guest that is not up yet is silence.
-	probeTimeout = 3 * time.Second
+	// The first probe may take firstProbe, each further one twice as long as the one before, up to longestProbe. QEMU
+	// itself accepts the connection, so a guest that is not up yet is silence.
+	firstProbe, longestProbe = 250 * time.Millisecond, 4 * time.Second
 	// silence is how long to wait for a first line on the console before probing all the same: a program need not
 	// print anything.
 	silence = 2 * time.Second
@@ -50,7 +51,7 @@ func (v *VM) WaitHTTP(ctx context.Context, url string) error {
 // awaitAnswer returns nil once url gives an HTTP response, and otherwise why not when ctx ends.
 func awaitAnswer(ctx context.Context, url string) error {
 	client := &http.Client{
-		Timeout: probeTimeout,
+		Timeout: firstProbe,
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
 			// Who it is does not matter here, only that it answers.
@@ -77,6 +78,7 @@ func awaitAnswer(ctx context.Context, url string) error {
 			return nil
 		}
 		last = err
+		client.Timeout = min(2*client.Timeout, longestProbe)
 		pause.Reset(probeEvery)
 	}
 }
