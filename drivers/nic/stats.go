@@ -15,8 +15,9 @@ type Promiscuous interface {
 	SetPromiscuous(on bool) error
 }
 
-// Stats are a Device's counters since it was created. Every frame that was
-// received or given to Transmit is in exactly one of the counters of its direction.
+// Stats are a Device's counters since it was created. A received frame is in exactly one
+// of the Rx counters, and one given to Transmit while the Device runs in exactly one of
+// TxFrames, TxFull, TxInvalid and TxUnmapped.
 type Stats struct {
 	// RxFrames and RxBytes were handed to the Handler; bytes count from the Ethernet header on.
 	RxFrames, RxBytes uint64

@@ -159,9 +159,10 @@ func (m *MMIO) Notify(queue int) { m.regs.Write32(regQueueNotify, uint32(queue))
 // ackTries bounds how often TakeInterrupt looks again.
 const ackTries = 8
 
-// TakeInterrupt implements [Transport]. It reads until no reason is left: one that came up between
-// the read and the acknowledgement keeps the line high, and a line that stays high makes no edge, so that an edge-triggered interrupt controller
-// would never hear of this device again.
+// TakeInterrupt implements [Transport]. It reads until no reason is left: one that came up
+// between the read and the acknowledgement keeps the line high, and a line that stays high
+// makes no edge, so that an edge-triggered interrupt controller would never hear of this
+// device again.
 func (m *MMIO) TakeInterrupt() Interrupt {
 	var all Interrupt
 	for range ackTries {

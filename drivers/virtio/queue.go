@@ -244,10 +244,10 @@ func (q *Queue) pending() uint16 {
 	return uint16(atomic.LoadUint32(q.ring.usedWord)>>16) - q.lastUsed
 }
 
-// Pop takes the next chain that the device has used, ends its mappings and
-// returns its head and how many bytes the device wrote. A length beyond the
-// chain's memory is counted and returned as 0. The errors are ErrQueueEmpty and
-// one that wraps ErrRing: after it the device must be reset, since what it still uses is not known.
+// Pop takes the next chain that the device has used, ends its mappings and returns its
+// head and how many bytes the device wrote. A length beyond the chain's memory is counted
+// and returned as 0. The errors are ErrQueueEmpty and one that wraps ErrRing: after it the
+// device must be reset, since what it still uses is not known.
 func (q *Queue) Pop() (head int, written int, err error) {
 	if q.broken != nil {
 		return 0, 0, q.broken

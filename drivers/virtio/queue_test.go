@@ -118,8 +118,8 @@ func TestQueueRoundTrip(t *testing.T) {
 	}
 }
 
-// TestQueueWraps runs the 16-bit indices round more than once, in random
-// order of use and with chains of random length, and checks that no descriptor is lost or used twice.
+// TestQueueWraps runs the 16-bit indices round more than once, in random order of use and
+// with chains of random length, and checks that no descriptor is lost or used twice.
 func TestQueueWraps(t *testing.T) {
 	d, q, dev := newQueue(t, 16)
 	r := rand.New(rand.NewPCG(1, 2))

@@ -46,7 +46,8 @@ type benchOwner struct{}
 
 func (benchOwner) DecRef() {}
 
-// BenchmarkTransmit sends 1514-byte frames of two parts; the fake device's copy is in the figure.
+// BenchmarkTransmit sends 1514-byte frames of two parts; the fake device's copy is in the
+// figure.
 func BenchmarkTransmit(b *testing.B) {
 	n := virtionettest.New(testMAC, 1500, 256)
 	d := n.NewDriver(b)

@@ -9,7 +9,8 @@ import (
 	"github.com/tamanet/tamanet/drivers/virtionet/virtionettest"
 )
 
-// FuzzConfig gives the driver any features, queue sizes and configuration: what it makes of them is usable, or an error.
+// FuzzConfig gives the driver any features, queue sizes and configuration: what it makes
+// of them is usable, or an error.
 func FuzzConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, features uint64, rxMax, txMax uint32, config, changed []byte) {
 		r := &rig{Net: virtionettest.New(testMAC, 1500, 16)}

@@ -36,7 +36,8 @@ func TestIdleDeviceSleeps(t *testing.T) {
 	}
 }
 
-// TestLateFramesAskForAnInterrupt: a frame that the device still has when the timer runs out must not make the driver poll.
+// TestLateFramesAskForAnInterrupt: a frame that the device still has when the timer runs
+// out must not make the driver poll.
 func TestLateFramesAskForAnInterrupt(t *testing.T) {
 	r := newRig(t, 64)
 	if err := r.send("slow"); err != nil {
@@ -67,7 +68,8 @@ func TestManyFramesAskForAnInterrupt(t *testing.T) {
 	r.wait(t, "all owners", func() bool { return r.released == n })
 }
 
-// TestReceiveInterruptsAreOffWhilePolling: what arrives while the driver polls needs no interrupt.
+// TestReceiveInterruptsAreOffWhilePolling: what arrives while the driver polls needs no
+// interrupt.
 func TestReceiveInterruptsAreOffWhilePolling(t *testing.T) {
 	r := newRig(t, 64)
 	inside, leave := make(chan bool), make(chan struct{})

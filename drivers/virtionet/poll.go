@@ -96,8 +96,8 @@ func (d *Device) setLink(up bool) {
 	}
 }
 
-// reset gets a device going again that has failed by cause, with the same
-// features and the same buffers. It says whether the device goes on; if not, it is given up or closed.
+// reset gets a device going again that has failed by cause, with the same features and the
+// same buffers. It says whether the device goes on; if not, it is given up or closed.
 func (d *Device) reset(cause error) bool {
 	d.stats.resets.Add(1)
 	d.once.ring.Do(func() { d.logf("%s: resetting, this time and when it happens again: %v", d.info.Name, cause) })

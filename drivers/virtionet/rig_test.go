@@ -48,7 +48,8 @@ func (r *rig) logf(format string, args ...any) {
 	r.update(func() { r.logs = append(r.logs, fmt.Sprintf(format, args...)) })
 }
 
-// newRig starts a driver and closes it when the test ends: then the device must hold no memory of the driver's.
+// newRig starts a driver and closes it when the test ends: then the device must hold no
+// memory of the driver's.
 func newRig(t testing.TB, ring uint32) *rig {
 	t.Helper()
 	r := &rig{Net: virtionettest.New(testMAC, 1500, ring)}

@@ -1,11 +1,11 @@
 // Package virtionet is the driver of VIRTIO 1.2 network devices (§5.1).
 //
-// It implements nic.Device with one queue pair and the features MAC, MTU and
-// STATUS. A device's goroutine waits for the interrupt and then, as Linux's
-// NAPI does, polls with interrupts off until both rings are empty, switches them on and
-// looks once more. Transmitted frames are taken back by the next Transmit or
-// by that goroutine; an interrupt for them is asked for only when the ring
-// fills, or when nothing else has come by within a few milliseconds. Idle, it does nothing at all.
+// It implements nic.Device with one queue pair and the features MAC, MTU and STATUS. A
+// device's goroutine waits for the interrupt and then, as Linux's NAPI does, polls with
+// interrupts off until both rings are empty, switches them on and looks once more.
+// Transmitted frames are taken back by the next Transmit or by that goroutine; an
+// interrupt for them is asked for only when the ring fills, or when nothing else has come
+// by within a few milliseconds. Idle, it does nothing at all.
 //
 // A device that writes nonsense into a ring, or asks for it (NEEDS_RESET), is
 // reset and set up again with the same features; one that does so again and again without
@@ -16,7 +16,6 @@
 package virtionet
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log"
@@ -38,15 +37,6 @@ const (
 
 const wantedFeatures = FeatureMTU | FeatureMAC | FeatureStatus
 
-// Fields of struct virtio_net_config (§5.1.4).
-const (
-	configMAC    virtio.ConfigOffset = 0
-	configStatus virtio.ConfigOffset = 6
-	configMTU    virtio.ConfigOffset = 10
-
-	statusLinkUp = 1
-)
-
 // The queues of the first pair (§5.1.2).
 const (
 	queueRx = 0
@@ -67,19 +57,21 @@ const (
 	// maxParts is how many pieces a frame may have; the chain has one more for the header.
 	maxParts = 15
 	// txIntrFrames is how many frames may be with the device before it is asked to
-	// interrupt: a UDP socket with gVisor's default send buffer of 32 KiB waits for its frames at 21.
+	// interrupt: a socket with a send buffer of 32 KiB waits for its frames at 21.
 	txIntrFrames = 16
 	// txReclaimDelay is how long sent frames may wait for something to come by.
 	txReclaimDelay = 5 * time.Millisecond
 	// pollBudget is the number of frames after which a poll lets others run.
 	pollBudget = 64
-	// maxResets is how often in a row, without a good frame, a device is reset before it is given up.
+	// maxResets is how often in a row, without a good frame, a device is reset before it
+	// is given up.
 	maxResets = 8
 )
 
 // Config says how to drive a device. Transport, Memory and Interrupt are required.
 type Config struct {
-	// Transport is the device, whose DeviceID is virtio.DeviceNet. The driver owns it from New on.
+	// Transport is the device, whose DeviceID is virtio.DeviceNet. The driver owns it from
+	// New on.
 	Transport virtio.Transport
 	// Memory holds the rings, and lends frames to the device.
 	Memory dma.Memory
@@ -236,51 +228,6 @@ func (d *Device) setup(c Config) (err error) {
 	d.rx.frame.Parts = make([]nic.RxPart, 1)
 	d.tx.q.DisableInterrupts()
 	return nil
-}
-
-// readConfig reads MAC, MTU and link status, and replaces what cannot be.
-func (d *Device) readConfig() error {
-	var mac nic.MAC
-	var mtu, status int
-	err := virtio.ReadConfig(d.t, func(c virtio.Config) {
-		for i := range mac {
-			mac[i] = c.Config8(configMAC + virtio.ConfigOffset(i))
-		}
-		mtu, status = int(c.Config16(configMTU)), int(c.Config16(configStatus))
-	})
-	if err != nil {
-		return err
-	}
-	d.info.MAC = d.chooseMAC(mac)
-	d.info.MTU = d.chooseMTU(mtu)
-	up := !d.features.Has(FeatureStatus) || status&statusLinkUp != 0
-	d.link.Store(&nic.LinkState{Up: up, FullDuplex: true})
-	return nil
-}
-
-func (d *Device) chooseMAC(mac nic.MAC) nic.MAC {
-	if d.features.Has(FeatureMAC) {
-		if mac.Unicast() {
-			return mac
-		}
-		d.logf("%s: device's address %v is not a station's, using a random one", d.info.Name, mac)
-	}
-	rand.Read(mac[:])
-	// Locally administered, individual (IEEE 802 §8.2).
-	mac[0] = mac[0]&^1 | 2
-	return mac
-}
-
-func (d *Device) chooseMTU(mtu int) int {
-	switch {
-	case !d.features.Has(FeatureMTU):
-		return defaultMTU
-	case mtu < nic.MinMTU:
-		d.logf("%s: device's MTU %d is below %d, using %d", d.info.Name, mtu, nic.MinMTU, defaultMTU)
-		return defaultMTU
-	default:
-		return min(mtu, maxMTU)
-	}
 }
 
 // freeMemory gives back the rings of a device that was reset.

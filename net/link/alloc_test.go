@@ -78,7 +78,8 @@ func TestFramesDoNotAllocate(t *testing.T) {
 	}
 }
 
-// BenchmarkReceive takes frames from the ring to gVisor; the fake device's copy is in the figure.
+// BenchmarkReceive takes frames from the ring to gVisor; the fake device's copy is in the
+// figure.
 func BenchmarkReceive(b *testing.B) {
 	r := newRig(b)
 	frame := ethernet(ourMAC, otherMAC, protocol, string(make([]byte, 1500)))
@@ -91,7 +92,8 @@ func BenchmarkReceive(b *testing.B) {
 	reach(b, &r.received, int64(b.N))
 }
 
-// BenchmarkTransmit takes packets from gVisor to the wire; the fake device's copy is in the figure.
+// BenchmarkTransmit takes packets from gVisor to the wire; the fake device's copy is in
+// the figure.
 func BenchmarkTransmit(b *testing.B) {
 	r := newRig(b)
 	var l stack.PacketBufferList

@@ -52,10 +52,9 @@ type Endpoint struct {
 	stats       counters
 	logInvalid  sync.Once
 
-	closing  sync.Once
-	mu       sync.Mutex
-	onClose  func()
-	closeErr error
+	closing sync.Once
+	mu      sync.Mutex
+	onClose func()
 }
 
 // attached holds the dispatcher, since an interface cannot be stored atomically.
@@ -66,8 +65,9 @@ var (
 	_ nic.Handler        = (*Endpoint)(nil)
 )
 
-// New starts dev and returns its endpoint, which owns dev from here on, also
-// when Start fails: dev is then closed. Frames are counted and dropped until the stack attaches itself.
+// New starts dev and returns its endpoint, which owns dev from here on, also when Start
+// fails: dev is then closed. Frames are counted and dropped until the stack attaches
+// itself.
 func New(dev nic.Device, opts Options) (*Endpoint, error) {
 	if opts.QueueLen <= 0 {
 		opts.QueueLen = DefaultQueueLen
@@ -162,8 +162,8 @@ func (e *Endpoint) SetOnCloseAction(f func()) {
 	e.onClose = f
 }
 
-// Close implements stack.LinkEndpoint: it closes the device. When it returns,
-// no frame is delivered any more and every packet was released. It must not be called from a delivery.
+// Close implements stack.LinkEndpoint: it closes the device. When it returns, no frame is
+// delivered any more and every packet was released. It must not be called from a delivery.
 func (e *Endpoint) Close() {
 	e.closing.Do(func() {
 		e.mu.Lock()

@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// withoutLeakCheck is for measuring: the check allocates. Nothing may be alive when it is called, nor in the end.
+// withoutLeakCheck is for measuring: the check allocates. Nothing may be alive when it is
+// called, nor in the end.
 func withoutLeakCheck(tb testing.TB) {
 	refs.SetLeakMode(refs.NoLeakChecking)
 	tb.Cleanup(func() { refs.SetLeakMode(refs.LeaksPanic) })

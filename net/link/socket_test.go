@@ -37,7 +37,8 @@ func TestUDPWriterIsWoken(t *testing.T) {
 			if err := a.s.SetOption(opt); err != nil {
 				t.Fatal(err)
 			}
-			// While ARP is under way gVisor keeps clones, which a socket's buffer does not count, and drops the oldest.
+			// While ARP is under way gVisor keeps clones, which a socket's buffer does not
+			// count, and drops the oldest.
 			if err := a.s.AddStaticNeighbor(1, ipv4.ProtocolNumber, b.full(0).Addr, b.ep.LinkAddress()); err != nil {
 				t.Fatal(err)
 			}
@@ -57,8 +58,8 @@ func TestUDPWriterIsWoken(t *testing.T) {
 	}
 }
 
-// writeDatagrams writes n datagrams and waits for room as a socket layer does:
-// it listens for room first and tries then. (gonet has it the other way round, and misses events.)
+// writeDatagrams writes n datagrams and waits for room as a socket layer does: it listens
+// for room first and tries then. (gonet has it the other way round, and misses events.)
 func writeDatagrams(t *testing.T, a *host, to tcpip.FullAddress, n, size int) {
 	t.Helper()
 	var wq waiter.Queue

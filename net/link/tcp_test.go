@@ -65,8 +65,8 @@ func (h *host) full(port uint16) tcpip.FullAddress {
 	return tcpip.FullAddress{NIC: 1, Addr: tcpip.AddrFrom4(h.addr.As4()), Port: port}
 }
 
-// connect joins two hosts back to back; wire may drop or change a frame on its way. When the test ends,
-// both are torn down and nothing may be left of a packet.
+// connect joins two hosts back to back; wire may drop or change a frame on its way. When
+// the test ends, both are torn down and nothing may be left of a packet.
 func connect(tb testing.TB, a, b *host, wire func(frame []byte, send func([]byte) bool)) {
 	tb.Helper()
 	a.net.Start(func(f []byte) { wire(f, b.net.DeliverWait) })

@@ -231,7 +231,8 @@ func (e *Endpoint) endDrain(stay bool) {
 	q.waiting.Store(q.n > 0)
 }
 
-// closeQueue releases what still waits. The device is closed: it does not call drain any more, but a writer may.
+// closeQueue releases what still waits. The device is closed: it does not call drain any
+// more, but a writer may.
 func (e *Endpoint) closeQueue() {
 	e.tx.mu.Lock()
 	e.tx.closed = true

@@ -163,7 +163,8 @@ func (r *rig) tryTransmit(tb testing.TB, f []byte) *owner {
 	}
 }
 
-// testOwnersReleasedWhenIdle sends one frame and nothing else: a socket may be waiting for its memory.
+// testOwnersReleasedWhenIdle sends one frame and nothing else: a socket may be waiting for
+// its memory.
 func testOwnersReleasedWhenIdle(t *testing.T, open Open) {
 	r := start(t, open)
 	o := r.transmit(t, false, frame(60, 0))

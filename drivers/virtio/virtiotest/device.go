@@ -2,9 +2,9 @@
 // the registers of the MMIO transport (VIRTIO 1.2 §4.2.2), an edge-triggered
 // interrupt line, and the device's side of split virtqueues over a dma.Fake.
 //
-// It does not do anything by itself: a test, or a backend as in
-// virtionettest, takes chains from a [Queue] and uses them, rightly or, to be hostile, wrongly. What the
-// driver does against the specification is collected in Violations.
+// It does not do anything by itself: a test, or a backend as in virtionettest, takes
+// chains from a [Queue] and uses them, rightly or, to be hostile, wrongly. What the driver
+// does against the specification is collected in Violations.
 package virtiotest
 
 import (
@@ -42,8 +42,9 @@ type Device struct {
 	RefuseQueues bool
 	// RestlessConfig makes each read of the configuration change it.
 	RestlessConfig bool
-	// OnNotify, when set, is called for each notification, OnReset for each reset. They must not block.
-	// OnAck is called before each acknowledgement of an interrupt takes effect.
+	// OnNotify, when set, is called for each notification, OnReset for each reset. They
+	// must not block. OnAck is called before each acknowledgement of an interrupt takes
+	// effect.
 	OnNotify func(queue int)
 	OnReset  func()
 	OnAck    func()

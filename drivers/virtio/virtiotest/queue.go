@@ -140,8 +140,8 @@ func (q *Queue) Next() (c *Chain, ok bool, err error) {
 // Nothing checks the entry.
 func (q *Queue) Use(id, length uint32) {
 	e := q.used[4+8*(int(q.usedIdx)&(q.size-1)):]
-	// SAFETY: the used area is aligned to 4 bytes and so is the entry in it. Atomic, since a hostile
-	// device writes entries that the driver may be reading.
+	// SAFETY: the used area is aligned to 4 bytes and so is the entry in it. Atomic, since
+	// a hostile device writes entries that the driver may be reading.
 	atomic.StoreUint32((*uint32)(unsafe.Pointer(&e[0])), id)
 	atomic.StoreUint32((*uint32)(unsafe.Pointer(&e[4])), length)
 	q.usedIdx++

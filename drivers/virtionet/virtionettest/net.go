@@ -100,7 +100,8 @@ func (n *Net) Start(send func(frame []byte)) {
 	})
 }
 
-// Stop ends what Start began and reports what the driver did wrong. The driver was closed before.
+// Stop ends what Start began and reports what the driver did wrong. The driver was closed
+// before.
 func (n *Net) Stop(tb testing.TB) {
 	tb.Helper()
 	close(n.stop)
