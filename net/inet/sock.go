@@ -91,11 +91,14 @@ func (is *Sock) NewAccepted(ep tcpip.Endpoint, wq *waiter.Queue, peer tcpip.Full
 // Endpoint returns the endpoint, or nil when there is none yet.
 func (is *Sock) Endpoint() *Endpoint { return is.ep.Load() }
 
-// Ensure returns the endpoint and makes it if need be. Locked. ENOBUFS and
-// the like are gVisor's.
+// Ensure returns the endpoint and makes it if need be. Locked. EBADF once the
+// Sock is being closed, when nobody would close another endpoint.
 func (is *Sock) Ensure() (*Endpoint, error) {
 	if ep := is.ep.Load(); ep != nil {
 		return ep, nil
+	}
+	if is.Dying() {
+		return nil, errno.EBADF
 	}
 	prot := is.Prot.(EndpointProto)
 	proto := header.IPv4ProtocolNumber

@@ -202,7 +202,7 @@ func TestTunedAsDecided(t *testing.T) {
 	var rack tcpip.TCPRecovery
 	s.IP().TransportProtocolOption(tcp.ProtocolNumber, &cc)
 	s.IP().TransportProtocolOption(tcp.ProtocolNumber, &rack)
-	if cc != "cubic" || rack != 0 {
+	if cc != "cubic" || rack != tcpip.TCPRACKLossDetection {
 		t.Errorf("congestion control %q, recovery %d", cc, rack)
 	}
 	first, last := s.IP().PortRange()

@@ -20,10 +20,19 @@ const scmMaxFD = 253
 // is only in flight stays open.
 type FileList struct{ files []*file }
 
-// hold counts a descriptor that no table has. The caller has a reference.
-func (f *file) hold() {
-	f.refs.Add(1)
-	f.fds.Add(1)
+// hold counts a descriptor that no table has, unless the last one has gone
+// and the file is being closed. The caller has a reference.
+func (f *file) hold() bool {
+	for {
+		n := f.fds.Load()
+		if n == 0 {
+			return false
+		}
+		if f.fds.CompareAndSwap(n, n+1) {
+			f.refs.Add(1)
+			return true
+		}
+	}
 }
 
 // unhold undoes hold, as Close does.
@@ -51,7 +60,7 @@ func (l *FileList) Dup() *FileList {
 		return nil
 	}
 	for _, f := range l.files {
-		f.hold()
+		f.hold() // it has the list's descriptor
 	}
 	return &FileList{files: append([]*file(nil), l.files...)}
 }
@@ -84,15 +93,16 @@ type ScmCookie struct {
 }
 
 // ScmSend reads m's control messages of level SOL_SOCKET; those of other
-// levels are passed over (Linux scm_send). rights tells whether the family
+// levels are passed over (Linux scm_send). t is the socket's task; the one that
+// made the call counts where it is known. rights tells whether the family
 // takes SCM_RIGHTS. The errors:
 //
 //	EINVAL    a malformed message, an unknown type, too many descriptors
 //	EBADF     a descriptor that is not open
 //	EPERM     credentials that are not the task's, without the privilege
-func (s *Socket) ScmSend(m *Msghdr, rights bool) (scm ScmCookie, err error) {
+func (t *Task) ScmSend(m *Msghdr, rights bool) (scm ScmCookie, err error) {
 	scm.Cred = NoUcred
-	t := m.caller(s)
+	t = m.caller(t)
 	for b := m.Control; ; {
 		c, rest, ok, err := NextCmsg(b)
 		if err == nil && ok && c.Level == SOL_SOCKET {
@@ -154,19 +164,22 @@ func (scm *ScmCookie) copyFiles(t *Task, data []byte) error {
 		if err != nil {
 			return err
 		}
-		f.hold()
+		held := f.hold()
 		leave(slot, f)
+		if !held {
+			return errno.EBADF
+		}
 		scm.Fp.files = append(scm.Fp.files, f)
 	}
 	return nil
 }
 
 // ScmRecv stores what came along with a message in m: the credentials if the
-// socket has SO_PASSCRED, then the files, as new descriptors of the caller
-// (Linux scm_recv). What has no room sets MSG_CTRUNC, and its files are
-// closed. scm is empty after.
-func (s *Socket) ScmRecv(m *Msghdr, scm *ScmCookie, flags int) {
-	pass := s.Sk.Flag(FlagPassCred)
+// Sock has SO_PASSCRED, then the files, as new descriptors of the caller, or
+// of t where no descriptor was called (Linux scm_recv). What has no room sets
+// MSG_CTRUNC, and its files are closed. scm is empty after.
+func (sk *Sock) ScmRecv(t *Task, m *Msghdr, scm *ScmCookie, flags int) {
+	pass := sk.Flag(FlagPassCred)
 	defer func() {
 		scm.Fp.Put()
 		*scm = ScmCookie{}
@@ -182,7 +195,7 @@ func (s *Socket) ScmRecv(m *Msghdr, scm *ScmCookie, flags int) {
 		m.PutCmsg(SOL_SOCKET, SCM_CREDENTIALS, scm.Cred.Munged().Append(b[:0]))
 	}
 	if scm.Fp != nil {
-		scm.detach(m.caller(s), m, flags&MSG_CMSG_CLOEXEC != 0)
+		scm.detach(m.caller(t), m, flags&MSG_CMSG_CLOEXEC != 0)
 	}
 }
 
@@ -213,9 +226,9 @@ func (scm *ScmCookie) detach(t *Task, m *Msghdr, cloexec bool) {
 
 // caller is the task whose descriptors control messages name: the one that
 // made the call, or the socket's own where the call had no descriptor.
-func (m *Msghdr) caller(s *Socket) *Task {
+func (m *Msghdr) caller(own *Task) *Task {
 	if m.task != nil {
 		return m.task
 	}
-	return s.Task
+	return own
 }

@@ -55,6 +55,9 @@ func (sk *Sock) Interrupt() {
 	sk.Wake()
 }
 
+// Dying reports whether the Sock was interrupted.
+func (sk *Sock) Dying() bool { return sk.dying.Load() }
+
 // A sleeper is one goroutine's wait: Linux's wait_queue_entry and timer.
 type sleeper struct {
 	entry waiter.Entry

@@ -11,8 +11,11 @@ import (
 	"golang.org/x/net/nettest"
 
 	"github.com/tamanet/tamanet/net/families"
+	"github.com/tamanet/tamanet/net/internal/leaktest"
 	"github.com/tamanet/tamanet/net/netdev"
 )
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // newNetwork returns a network of its own with only lo.
 func newNetwork(t testing.TB) *Network {
