@@ -8,6 +8,8 @@ CPUS    ?= 1
 CPU     ?=
 CMDLINE ?=
 OUT     ?= build/
+RAM     ?=
+DEV     ?=
 ARGS    ?=
 TAMAGO  ?=
 
@@ -15,18 +17,21 @@ TAMAGO  ?=
 GOTOOLCHAIN = auto
 
 # Recipes read the variables from the environment: no value needs quoting on its way.
-export APP BOARD PORTS MEM CPUS CPU CMDLINE OUT TAMAGO GOTOOLCHAIN
+export APP BOARD PORTS MEM CPUS CPU CMDLINE OUT RAM DEV TAMAGO GOTOOLCHAIN
 
 TAMANET := build/tamanet
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test toolchain doctor clean $(TAMANET)
+.PHONY: help run build image flash load test toolchain doctor clean $(TAMANET)
 
 help:
 	@echo "make run              build the appliance, boot it in QEMU, print the URL that answers"
 	@echo "make test             every test, kernels booted in QEMU included"
 	@echo "make test-vet         one group of the tests: test-vet, test-host, test-toolchain or test-e2e"
 	@echo "make build            build the appliance's kernel into OUT"
+	@echo "make image            build the appliance's boot image into OUT: BOARD=usbarmory or BOARD=mx6ullevk"
+	@echo "make flash DEV=...    build the image and write it to a card; ARGS=--dry-run only checks"
+	@echo "make load             build the image and load it into a board's RAM over USB, until its reset"
 	@echo "make toolchain        build the Go for GOOS=tamago, once, and print its path"
 	@echo "make doctor           say what is missing on this machine"
 	@echo "make clean            remove what was built here; toolchains and kernels in ~/.cache/tamanet stay"
@@ -39,6 +44,7 @@ help:
 	@echo "  CPUS=1 CPU=model    number and model of the CPUs"
 	@echo "  CMDLINE='...'       kernel command line: ip= gw= dns= hostname=, and words for the appliance"
 	@echo "  OUT=file|folder/    where make build puts the kernel ($(OUT))"
+	@echo "  RAM=512M DEV=/dev/sdX  the board's RAM, and the card's device, for image and flash"
 	@echo "  ARGS='...'          further flags, see: $(TAMANET) run --help"
 	@echo "  TAMAGO=path         another GOOS=tamago go command to build with"
 
@@ -48,6 +54,17 @@ run: $(TAMANET)
 
 build: $(TAMANET)
 	@$(TAMANET) build --app "$$APP" --board "$$BOARD" --out "$$OUT" $(ARGS)
+
+IMAGE = $(TAMANET) image --app "$$APP" --board "$$BOARD" --ram "$$RAM" --cmdline "$$CMDLINE" --out "$$OUT"
+
+image: $(TAMANET)
+	@$(IMAGE) $(ARGS)
+
+flash: $(TAMANET)
+	@image=$$($(IMAGE)) && $(TAMANET) flash "$$image" --dev "$$DEV" $(ARGS)
+
+load: $(TAMANET)
+	@image=$$($(IMAGE)) && $(TAMANET) load "$$image" $(ARGS)
 
 test: $(TAMANET)
 	@$(TAMANET) test $(ARGS)

@@ -20,7 +20,7 @@ import (
 // Config describes one boot. The zero value of each field but Kernel picks the board's default.
 type Config struct {
 	Board   string    // name of a Board; "" is microvm
-	Kernel  string    // path of the kernel's ELF file
+	Kernel  string    // path of the kernel's ELF file, or of a boot image (.imx) for boards that have such
 	Mem     uint64    // RAM in bytes, a multiple of 1 MiB
 	CPUs    int       // number of CPUs; 0 is 1
 	CPU     string    // CPU model with features, as -cpu takes it: "qemu64,+rdrand"
@@ -53,7 +53,7 @@ func badConfig(field, value, allowed string) *ConfigError {
 // property would come up as an obscure QEMU error.
 var cpuModel = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+=,-]*$`)
 
-// Args returns the program and the arguments that boot c. It starts nothing and looks at nothing but /dev/kvm. The
+// Args returns the program and the arguments that boot c. It starts nothing and looks at nothing but /dev/kvm and a boot image. The
 // error is a *ConfigError.
 func (c Config) Args() (program string, args []string, err error) {
 	b, err := c.board()
@@ -71,11 +71,12 @@ func (c Config) Args() (program string, args []string, err error) {
 	args = append(args, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio")
 	args = append(args, b.Machine...)
 	args = append(args, "-accel", accel, "-cpu", orDefault(c.CPU, b.CPU),
-		"-smp", strconv.Itoa(orDefault(c.CPUs, 1)), "-m", mebibytes(orDefault(c.Mem, b.Mem)),
-		"-kernel", c.Kernel)
-	if c.Cmdline != "" {
-		args = append(args, "-append", c.Cmdline)
+		"-smp", strconv.Itoa(orDefault(c.CPUs, 1)), "-m", mebibytes(orDefault(c.Mem, b.Mem)))
+	kernel, err := c.kernelArgs(b)
+	if err != nil {
+		return "", nil, err
 	}
+	args = append(args, kernel...)
 	var options strings.Builder
 	for _, f := range c.Ports {
 		options.WriteString(",hostfwd=" + f.hostfwd())

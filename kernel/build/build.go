@@ -25,6 +25,7 @@ type Options struct {
 	Board    string    // name of a Target; "" is microvm
 	Out      string    // file to write, or a folder that exists or ends in a slash; "" is a file in the user's cache
 	Tags     []string  // further build tags
+	Cmdline  string    // kernel command line to compile in, for boards that no loader gives one
 	Go       string    // path of a go command that knows GOOS=tamago
 	Progress io.Writer // told what is done, a line each; nil is nobody
 }
@@ -77,6 +78,9 @@ func newBuilder(o Options) (*builder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kernels are kept in the user's cache: %w", err)
 	}
+	if err := t.checkCmdline(o.Cmdline); err != nil {
+		return nil, err
+	}
 	return &builder{Options: o, target: t, env: t.environ(), cache: filepath.Join(cache, "tamanet")}, nil
 }
 
@@ -104,7 +108,7 @@ func (b *builder) build(ctx context.Context) (Artifact, error) {
 	fmt.Fprintf(b.Progress, "building %s for %s\n", pkg.ImportPath, b.target.Board)
 	begin := time.Now()
 	args := []string{"build", "-trimpath", "-buildvcs=" + b.stamp(ctx, pkg.Dir), "-tags", b.target.tags(b.Tags),
-		"-ldflags", b.target.ldflags(), "-o", out, pkg.pattern}
+		"-ldflags", b.target.ldflags(b.Cmdline), "-o", out, pkg.pattern}
 	said, err := b.run(ctx, args...)
 	if !pkg.onBoard && ctx.Err() == nil && !sourceLine.MatchString(said) {
 		// Nothing is wrong with the source itself; the linker's words would be obscure.
@@ -196,8 +200,8 @@ func (b *builder) output() (string, error) {
 	name := filepath.Base(app) + "-" + b.target.Board
 	path := b.Out
 	if path == "" {
-		// Appliances of the same name in two folders, or of one folder with other tags, are two kernels.
-		sum := sha256.Sum256([]byte(app + "\x00" + strings.Join(b.Tags, ",")))
+		// Appliances of the same name in two folders, or of one folder built otherwise, are two kernels.
+		sum := sha256.Sum256([]byte(app + "\x00" + strings.Join(b.Tags, ",") + "\x00" + b.Cmdline))
 		path = filepath.Join(b.cache, "kernels", fmt.Sprintf("%s-%x.elf", name, sum[:6]))
 	} else if info, err := os.Stat(path); err == nil && info.IsDir() || strings.HasSuffix(path, "/") {
 		path = filepath.Join(path, name+".elf")

@@ -25,6 +25,8 @@ type Target struct {
 	Tags []string
 	// Text is the address at which the linker puts the first instruction (-T).
 	Text uint64
+	// Cmdline is the package variable that a command line can be compiled into, empty where there is none.
+	Cmdline string
 }
 
 // targets is the one table of what can be built.
@@ -40,7 +42,8 @@ var targets = map[string]Target{
 
 // imx6ulTarget returns the target of a board with an i.MX6UL. kernel/imx6ul brings the first instructions.
 func imx6ulTarget(board string) Target {
-	return Target{Board: board, GOARCH: "arm", GOARM: "7", Tags: []string{"linkcpuinit"}, Text: imx6ul.TextStart}
+	return Target{Board: board, GOARCH: "arm", GOARM: "7", Tags: []string{"linkcpuinit"}, Text: imx6ul.TextStart,
+		Cmdline: module + "/kernel/imx6ul.embedded"}
 }
 
 // Boards returns the names of the boards that kernels can be built for, sorted.
@@ -69,8 +72,26 @@ func (t Target) tags(more []string) string {
 
 // ldflags returns the value of -ldflags. -R keeps segments on page boundaries; -s -w leave out what only a debugger
 // reads: the goroutine traces of a panic do not need it.
-func (t Target) ldflags() string {
-	return fmt.Sprintf("-s -w -T %#x -R 0x1000", t.Text)
+func (t Target) ldflags(cmdline string) string {
+	flags := fmt.Sprintf("-s -w -T %#x -R 0x1000", t.Text)
+	if cmdline != "" {
+		flags += fmt.Sprintf(" -X '%s=%s'", t.Cmdline, cmdline)
+	}
+	return flags
+}
+
+// checkCmdline says what cannot be compiled in. The go command splits -ldflags at spaces, and knows
+// quotes but no way to have a quote within them (go help packages: -ldflags).
+func (t Target) checkCmdline(cmdline string) error {
+	switch {
+	case cmdline == "":
+		return nil
+	case t.Cmdline == "":
+		return fmt.Errorf("board %s takes its command line from its loader: none can be compiled in", t.Board)
+	case strings.ContainsAny(cmdline, "'\n\r\x00"):
+		return fmt.Errorf("command line is %q; one that is compiled in is one line without a single quote", cmdline)
+	}
+	return nil
 }
 
 // environ returns the variables that make the go command build for t.

@@ -40,7 +40,9 @@ type Options struct {
 }
 
 // chunk is how much is written at a time: what is between two lines of progress.
-const chunk = 1 << 20
+const chunk = mib
+
+const mib = 1 << 20
 
 func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrRefused, fmt.Errorf(format, args...))
@@ -90,7 +92,8 @@ func (o *Options) check(t *target) error {
 		return err
 	}
 	if first > 0 && first < end {
-		return refuse("%s: its first partition begins at %d, and the image ends at %d; move the partition to 5242880, say", o.Target, first, end)
+		return refuse("%s: its first partition begins at %d, and the image ends at %d; have it begin at %d",
+			o.Target, first, end, (end+mib-1)&^(mib-1))
 	}
 	if first > 0 {
 		fmt.Fprintf(o.Progress, "%s: %d bytes, first partition at %d\n", o.Target, t.size, first)

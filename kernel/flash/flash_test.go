@@ -13,8 +13,6 @@ import (
 	"github.com/tamanet/tamanet/kernel/imx"
 )
 
-const mib = 1 << 20
-
 // image returns an image of about n bytes.
 func image(t *testing.T, n int) []byte {
 	t.Helper()

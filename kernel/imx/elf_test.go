@@ -37,12 +37,13 @@ func TestFromELF(t *testing.T) {
 		segment{0x8000ff80, []byte("a note of the linker"), elf.PT_NOTE},
 		segment{0x8000fff0, append(bytes.Repeat([]byte{0xee}, 16), text...), elf.PT_LOAD}, // headers ahead of the text
 		segment{0x80010200, data, elf.PT_LOAD},
-		segment{0x80020000, nil, elf.PT_LOAD}) // .bss alone
+		segment{0x80010400, nil, elf.PT_LOAD}) // .bss alone
 	i, err := FromELF(bytes.NewReader(file), 0x80010000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := append(append(append([]byte(nil), text...), make([]byte, 0x200-200)...), data...)
+	want = append(want, make([]byte, 0x400+100-len(want))...) // zeros up to the end of .bss
 	if i.Entry != 0x80010010 || i.Load != 0x80010000 || !bytes.Equal(i.Kernel, want) {
 		t.Errorf("entry %#x, load %#x, %d bytes, want %d", i.Entry, i.Load, len(i.Kernel), len(want))
 	}
