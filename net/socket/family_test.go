@@ -180,6 +180,7 @@ func TestRefusedCreateGivesEverythingBack(t *testing.T) {
 
 func TestObsoletePacketTypeIsNoticedOnce(t *testing.T) {
 	task := newTask(t)
+	socket.ForgetPacketNotice()
 	var notices atomic.Int32
 	old := socket.Noticef
 	socket.Noticef = func(string, ...any) { notices.Add(1) }

@@ -57,6 +57,7 @@ func TestSocketLimit(t *testing.T) {
 	old := socket.Noticef
 	socket.Noticef = func(string, ...any) { notices++ }
 	defer func() { socket.Noticef = old }()
+	socket.ForgetNotices()
 
 	l, addr := listener(t, task)
 	client := open(t, task, socket.SOCK_STREAM)
