@@ -11,6 +11,7 @@ import (
 	"github.com/tamanet/tamanet/net/socket"
 	"github.com/tamanet/tamanet/net/tcp"
 	"github.com/tamanet/tamanet/net/udp"
+	"github.com/tamanet/tamanet/net/unix"
 )
 
 // Register registers every family that is not registered yet.
@@ -26,6 +27,7 @@ func Register() error {
 var table = []func() error{
 	func() error { return inet.Register(InetSW()) },
 	func() error { return inet.Register6(InetSW6()) },
+	unix.Register,
 }
 
 // InetSW returns a fresh copy of AF_INET's switch: Linux's inetsw_array

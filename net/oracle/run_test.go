@@ -29,7 +29,7 @@ func scenarios() []scenario {
 	for _, part := range []func() []scenario{
 		createScenarios, bindScenarios, listenScenarios, connectScenarios, acceptScenarios,
 		shutdownScenarios, closeScenarios, streamScenarios, dgramScenarios, pollScenarios,
-		optionScenarios, fdScenarios,
+		optionScenarios, fdScenarios, unixScenarios,
 	} {
 		all = append(all, part()...)
 	}
@@ -133,6 +133,9 @@ func (r *run) disown(fd int) {
 // addr writes an address; ports that the system chose are numbered in the
 // order in which they appear.
 func (r *run) addr(a socket.Sockaddr) string {
+	if a.Family == socket.AF_UNIX {
+		return unixName(a)
+	}
 	if !a.IP().IsValid() {
 		return fmt.Sprintf("family %d", a.Family)
 	}
@@ -375,7 +378,9 @@ func newTamanet(t *testing.T) (tamanet, *netdev.Stack) {
 	// What a machine's administrator sets is no difference.
 	st.Sysctl.RmemMax.Store(sysctl(t, "core/rmem_max"))
 	st.Sysctl.WmemMax.Store(sysctl(t, "core/wmem_max"))
-	return tamanet{socket.NewTask(st)}, st
+	task := socket.NewTask(st)
+	task.Cred = linux{}.cred()
+	return tamanet{task}, st
 }
 
 // sysctl reads a setting of the Linux that runs the test.

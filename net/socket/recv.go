@@ -49,7 +49,7 @@ func (s *Socket) RecvMsg(m *Msghdr, flags int) (int, error) {
 	if err := hooked(func(h Security) error { return h.SocketRecvMsg(s, m, m.Len(), flags) }); err != nil {
 		return 0, err
 	}
-	m.Name, m.HasName, m.Flags, m.Controllen = Sockaddr{}, false, 0, 0
+	m.Name, m.HasName, m.Flags, m.Controllen = Sockaddr{}, false, flags&MSG_CMSG_CLOEXEC, 0
 	return s.Ops.RecvMsg(s, m, flags)
 }
 

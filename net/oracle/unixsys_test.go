@@ -1,0 +1,116 @@
+//go:build linux
+
+package oracle
+
+import (
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tamanet/tamanet/net/errno"
+	"github.com/tamanet/tamanet/net/socket"
+	unixfamily "github.com/tamanet/tamanet/net/unix"
+)
+
+// controlSys is what scenarios with control messages and paths need more.
+type controlSys interface {
+	// sendctl is sendmsg with control messages; to is nil for the peer.
+	sendctl(fd int, b, control []byte, flags int, to *socket.Sockaddr) (int, error)
+	// recvctl is recvmsg with room for control messages, none if it is nil.
+	recvctl(fd int, b, control []byte, flags int) (n, controllen, msgflags int, err error)
+	unlink(path string) error
+	siocoutq(fd int) (int, error)
+	// cred is who the caller is.
+	cred() socket.Ucred
+}
+
+var (
+	_ controlSys = linux{}
+	_ controlSys = tamanet{}
+)
+
+func (linux) sendctl(fd int, b, control []byte, flags int, to *socket.Sockaddr) (int, error) {
+	var h unix.Msghdr
+	iov := unix.Iovec{}
+	if len(b) > 0 {
+		iov.Base = &b[0]
+	}
+	iov.SetLen(len(b))
+	h.Iov = &iov
+	h.SetIovlen(1)
+	if len(control) > 0 {
+		h.Control = &control[0]
+		h.SetControllen(len(control))
+	}
+	if to != nil {
+		name := to.Append(make([]byte, 0, socket.SizeofSockaddr))
+		h.Namelen = uint32(len(name))
+		h.Name = &name[:1][0]
+	}
+	// SAFETY: h and all it points to outlive the call.
+	r, _, e := unix.Syscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&h)), uintptr(flags))
+	return result(r, e)
+}
+
+func (linux) recvctl(fd int, b, control []byte, flags int) (int, int, int, error) {
+	var h unix.Msghdr
+	iov := unix.Iovec{}
+	if len(b) > 0 {
+		iov.Base = &b[0]
+	}
+	iov.SetLen(len(b))
+	h.Iov = &iov
+	h.SetIovlen(1)
+	if control != nil {
+		h.Control = &control[:1][0]
+		h.SetControllen(len(control))
+	}
+	// SAFETY: h and all it points to outlive the call.
+	r, _, e := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&h)), uintptr(flags))
+	n, err := result(r, e)
+	if err != nil {
+		return n, 0, 0, err
+	}
+	return n, int(h.Controllen), int(h.Flags), nil
+}
+
+func (linux) unlink(path string) error { return fromGo(unix.Unlink(path)) }
+
+func (linux) siocoutq(fd int) (int, error) {
+	n, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+	return n, fromGo(err)
+}
+
+func (linux) cred() socket.Ucred {
+	return socket.Ucred{Pid: int32(os.Getpid()), Uid: uint32(os.Getuid()), Gid: uint32(os.Getgid())}
+}
+
+func (s tamanet) sendctl(fd int, b, control []byte, flags int, to *socket.Sockaddr) (int, error) {
+	m := socket.Msghdr{Iov: [][]byte{b}, Control: control}
+	if to != nil {
+		m.Name, m.HasName = *to, true
+	}
+	return s.t.SendMsg(fd, &m, flags)
+}
+
+func (s tamanet) recvctl(fd int, b, control []byte, flags int) (int, int, int, error) {
+	m := socket.Msghdr{Iov: [][]byte{b}, Control: control}
+	n, err := s.t.RecvMsg(fd, &m, flags)
+	return n, m.Controllen, m.Flags, err
+}
+
+func (s tamanet) unlink(path string) error {
+	if unixfamily.Unlink(s.t.Net, path) != nil {
+		return errno.ENOENT
+	}
+	return nil
+}
+
+func (s tamanet) siocoutq(fd int) (int, error) {
+	var n int
+	err := s.t.Ioctl(fd, socket.SIOCOUTQ, &n)
+	return n, err
+}
+
+func (s tamanet) cred() socket.Ucred { return s.t.Cred }
