@@ -48,7 +48,8 @@ var (
 
 // collect closes the sockets that can be reached only through each other's
 // queues: Linux's unix_gc (net/unix/garbage.c). It runs when an AF_UNIX socket
-// is released, as only that can leave such a ring.
+// is released. A ring that is left otherwise, when the last descriptor of a
+// socket in it goes, waits for the next release, as on Linux.
 func collect() {
 	collectWanted.Store(true)
 	// Who finds it running, be it within its own release, leaves it to that.
