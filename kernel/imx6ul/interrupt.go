@@ -51,6 +51,9 @@ var (
 	// idling is set in the idle loop, which sets the timer itself.
 	idling bool
 
+	// idleTime is how long the processor was halted, in nanoseconds.
+	idleTime int64
+
 	// deadline is when the timer fires, in nanoseconds; 0 when it is not set.
 	deadline int64
 	// tickCount is the timer's count of a tick, 0 where the runtime has no use for it.
@@ -107,6 +110,7 @@ func init() {
 func idle(until int64) {
 	disableInterrupts()
 	idling = true
+	start := nanotime()
 	for !wake && !irq.Kick() {
 		if until != 0 && until != math.MaxInt64 {
 			now := nanotime()
@@ -127,6 +131,7 @@ func idle(until int64) {
 	}
 	idling = false
 	wake = false
+	idleTime += nanotime() - start
 	if tickCount != 0 && deadline == 0 {
 		deadline = nanotime() + int64(tick)
 		setTimer(tickCount)
@@ -144,3 +149,6 @@ func (i Interrupt) Wait() bool {
 	unmask(i.Line)
 	return i.Line.Wait()
 }
+
+// IdleTime returns how long the processor has been halted since boot.
+func IdleTime() time.Duration { return time.Duration(idleTime) }
