@@ -37,6 +37,7 @@ func TestMemorySizes(t *testing.T) {
 	const gib = 1 << 30
 	for _, size := range []uint64{64 * mib, 256 * mib, 1 * gib, 4 * gib} {
 		t.Run(qemu.FormatSize(size), func(t *testing.T) {
+			needs(t, "so much RAM", func(b *qemu.Board) bool { return b.MaxMem >= size })
 			if free := hostMemory(t); free < size {
 				t.Skipf("the host has %s of memory available", qemu.FormatSize(free/mib*mib))
 			}
@@ -74,6 +75,7 @@ func hostMemory(t *testing.T) uint64 {
 }
 
 func TestCPUModels(t *testing.T) {
+	needs(t, "choice of CPUs", func(b *qemu.Board) bool { return b.Arch == "amd64" })
 	// Neither qemu64 nor the last one has 1 GiB pages (pdpe1gb).
 	for _, model := range []string{"max", "qemu64,+rdrand", "max,-pdpe1gb"} {
 		t.Run(model, func(t *testing.T) {
@@ -85,6 +87,7 @@ func TestCPUModels(t *testing.T) {
 }
 
 func TestTwoCPUs(t *testing.T) {
+	needs(t, "second CPU", func(b *qemu.Board) bool { return b.MaxCPUs > 1 })
 	bootStatus(t, qemu.Config{CPUs: 2})
 }
 

@@ -7,21 +7,43 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tamanet/tamanet/kernel/build"
+	"github.com/tamanet/tamanet/kernel/imx"
+	"github.com/tamanet/tamanet/kernel/imx6ul"
 	"github.com/tamanet/tamanet/kernel/toolchain"
 	"github.com/tamanet/tamanet/qemu"
 )
 
 // MustBoot is the environment variable that makes tests fail, not skip, for want of what booting takes.
 const MustBoot = "TAMANET_MUST_BOOT"
+
+// BoardEnv is the environment variable that names the board to test; microvm without it.
+const BoardEnv = "TAMANET_BOARD"
+
+// Board is the board to test. A test that names another one itself is of that board alone.
+var Board = cmp.Or(os.Getenv(BoardEnv), "microvm")
+
+// needs skips a test on boards that lack something.
+func needs(t testing.TB, what string, has func(*qemu.Board) bool) {
+	t.Helper()
+	b, err := qemu.LookupBoard(Board)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !has(b) {
+		t.Skipf("board %s has no %s", Board, what)
+	}
+}
 
 // countAttr is the key of the test attribute that the summary of `tamanet test` adds up: a number and what it counts.
 const countAttr = "count"
@@ -52,9 +74,11 @@ var kernels struct {
 	paths map[string]string
 }
 
-// Kernel builds the appliance in a folder for a board, once in a process, and returns the kernel's path.
+// Kernel builds the appliance in a folder for a board, "" is Board, once in a process, and returns the path of the kernel, or of
+// its image where the board boots such.
 func Kernel(t testing.TB, board, app string) string {
 	t.Helper()
+	board = cmp.Or(board, Board)
 	if testing.Short() {
 		t.Skip("kernels are not built and booted with -short")
 	}
@@ -72,11 +96,41 @@ func Kernel(t testing.TB, board, app string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	path := a.Path
+	if slices.Contains(imx.Boards(), board) {
+		path = image(t, path, board)
+	}
 	if kernels.paths == nil {
 		kernels.paths = make(map[string]string)
 	}
-	kernels.paths[board+":"+app] = a.Path
-	return a.Path
+	kernels.paths[board+":"+app] = path
+	return path
+}
+
+// image makes the image of a kernel, as it is flashed, so that just that is what is booted. It returns its path.
+func image(t testing.TB, kernel, board string) string {
+	t.Helper()
+	f, err := os.Open(kernel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	i, err := imx.FromELF(f, imx6ul.TextStart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.DCD, err = imx.DCD(board, 0); err != nil {
+		t.Fatal(err)
+	}
+	b, err := i.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := strings.TrimSuffix(kernel, ".elf") + ".imx"
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // Boot starts a machine of the test's own, which ends with the test. cfg.Accel is TCG unless it says otherwise: what
@@ -94,6 +148,7 @@ func Boot(t testing.TB, cfg qemu.Config) *qemu.VM {
 // start starts a machine that lives as long as ctx and the process.
 func start(t testing.TB, ctx context.Context, cfg qemu.Config) *qemu.VM {
 	t.Helper()
+	cfg.Board = cmp.Or(cfg.Board, Board)
 	if cfg.Accel == "" {
 		cfg.Accel = qemu.AccelTCG
 	}

@@ -24,7 +24,7 @@ func getMany(t *testing.T, client *http.Client, n int) (connections int) {
 		if err := getJSON(ctx, client, url, &r); err != nil {
 			t.Fatalf("request %d: %v", i+1, err)
 		}
-		if r.Machine.Board != "microvm" || r.UptimeSeconds <= last {
+		if r.Machine.Board != Board || r.UptimeSeconds <= last {
 			t.Fatalf("request %d: board %q, uptime %g s after %g s", i+1, r.Machine.Board, r.UptimeSeconds, last)
 		}
 		last = r.UptimeSeconds

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/tamanet/tamanet/qemu"
 )
 
 // commandDir is where command puts it; TestMain removes it.
@@ -41,6 +43,7 @@ type running struct {
 // runCommand starts tamanet run on an appliance, on a free port.
 func runCommand(t *testing.T, app string, args ...string) *running {
 	t.Helper()
+	needs(t, "tests of the command", func(b *qemu.Board) bool { return b.Name == "microvm" })
 	Kernel(t, "microvm", statusApp) // skips where kernels cannot be booted
 	path, err := command()
 	if err != nil {

@@ -27,6 +27,10 @@ type testGroup struct {
 	name, what string
 	// roots are the folders whose packages belong to the group and to no group before it; nil is all that is left.
 	roots []string
+	// packages are what is run when the group's packages are another group's too.
+	packages []string
+	// board is the machine that is booted, where it is not the packages' own choice.
+	board string
 	// boots says that kernels are built and booted: the toolchain and QEMU are needed.
 	boots bool
 	// perTest prints a line for each test: they are few and long.
@@ -36,12 +40,17 @@ type testGroup struct {
 // mustBoot is the environment variable that makes tests fail, not skip, for want of what booting takes.
 const mustBoot = "TAMANET_MUST_BOOT"
 
+// e2eBoard is the environment variable that names the board of the end-to-end tests (qemu/e2e, BoardEnv).
+const e2eBoard = "TAMANET_BOARD"
+
 // testGroups is in the order of running: what fails fast comes first.
 var testGroups = []testGroup{
 	{name: "vet", what: "gofmt, and go vet for the host and for 32-bit arm"},
 	{name: "host", what: "every package's tests on this machine"},
 	{name: "toolchain", what: "the toolchain's tests, Go's own standard-library tests on it included", roots: []string{"kernel/toolchain"}, boots: true, perTest: true},
 	{name: "e2e", what: "kernels booted in QEMU, end to end", roots: []string{"qemu/e2e"}, boots: true, perTest: true},
+	{name: "mx6ullevk", what: "the same on QEMU's mcimx6ul-evk, with the image of that board", packages: []string{"./qemu/e2e"}, board: "mx6ullevk", boots: true, perTest: true},
+	{name: "usbarmory", what: "the same with the USB armory's image", packages: []string{"./qemu/e2e"}, board: "usbarmory", boots: true, perTest: true},
 }
 
 func testCommand() *cobra.Command {
@@ -161,9 +170,15 @@ func (t *tester) group(ctx context.Context, g testGroup, env []string) error {
 	if g.name == "vet" {
 		return t.vet(ctx)
 	}
-	packages, err := t.packages(ctx, g)
-	if err != nil {
-		return err
+	packages := g.packages
+	if packages == nil {
+		var err error
+		if packages, err = t.packages(ctx, g); err != nil {
+			return err
+		}
+	}
+	if g.board != "" {
+		env = append(slices.Clip(env), e2eBoard+"="+g.board)
 	}
 	if len(packages) == 0 {
 		return errors.New("the group has no packages")
