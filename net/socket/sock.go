@@ -37,6 +37,7 @@ type Sock struct {
 	dying    atomic.Bool
 	shutdown atomic.Uint32
 	err      atomic.Uint32
+	filter   atomic.Pointer[Filter]
 	flags    atomic.Uint32
 	rcvBuf   atomic.Int32
 	sndBuf   atomic.Int32
@@ -61,12 +62,13 @@ type SockFlag uint32
 
 // The flags of a Sock.
 const (
-	FlagReuse     SockFlag = 1 << iota // SO_REUSEADDR
-	FlagReusePort                      // SO_REUSEPORT
-	FlagKeepOpen                       // SO_KEEPALIVE
-	FlagBroadcast                      // SO_BROADCAST
-	FlagLinger                         // SO_LINGER
-	FlagPassCred                       // SO_PASSCRED
+	FlagReuse        SockFlag = 1 << iota // SO_REUSEADDR
+	FlagReusePort                         // SO_REUSEPORT
+	FlagKeepOpen                          // SO_KEEPALIVE
+	FlagBroadcast                         // SO_BROADCAST
+	FlagLinger                            // SO_LINGER
+	FlagPassCred                          // SO_PASSCRED
+	FlagFilterLocked                      // SO_LOCK_FILTER
 )
 
 // InitSock prepares sk as Linux's sock_init_data does. The fields that it
