@@ -13,6 +13,7 @@ func (t *Task) Accept(fd int) (int, Sockaddr, error) { return t.Accept4(fd, 0) }
 //
 //	EBADF           no such descriptor, or closed meanwhile
 //	EINVAL          other flags
+//	ENOTSOCK        an epoll set
 //	EMFILE, ENFILE  too many descriptors or sockets
 //	(any)           a security hook refused
 //	EOPNOTSUPP      the type has no connections
@@ -20,13 +21,16 @@ func (t *Task) Accept(fd int) (int, Sockaddr, error) { return t.Accept4(fd, 0) }
 //	EAGAIN          no connection, and not to be waited for
 //	ECONNABORTED    the connection has no peer any more
 func (t *Task) Accept4(fd, flags int) (int, Sockaddr, error) {
-	slot, f, err := t.sockfdLookup(fd)
+	slot, f, err := t.fds.lookup(fd)
 	if err != nil {
 		return -1, Sockaddr{}, err
 	}
 	defer leave(slot, f)
-	if flags&^(SOCK_CLOEXEC|SOCK_NONBLOCK) != 0 {
+	switch {
+	case flags&^(SOCK_CLOEXEC|SOCK_NONBLOCK) != 0:
 		return -1, Sockaddr{}, errno.EINVAL
+	case f.socket == nil:
+		return -1, Sockaddr{}, errno.ENOTSOCK
 	}
 	if !t.roomForFD() {
 		return -1, Sockaddr{}, errno.EMFILE

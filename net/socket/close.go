@@ -10,9 +10,7 @@ func (t *Task) Close(fd int) error {
 	if err != nil {
 		return err
 	}
-	if f.fds.Add(-1) == 0 {
-		f.socket.Sk.Interrupt()
-	}
+	f.dropDescriptor()
 	return f.put()
 }
 

@@ -11,47 +11,6 @@ import (
 // otherwise (Linux RLIMIT_NOFILE's usual soft limit).
 const DefaultNoFile = 1024
 
-// file is Linux's struct file: what descriptors made by Dup share.
-type file struct {
-	socket *Socket
-	flags  atomic.Uint32 // O_RDWR, O_NONBLOCK
-	fds    atomic.Int32  // descriptors
-	refs   atomic.Int32  // descriptors and calls that are inside
-}
-
-// get takes a reference unless the last one has gone.
-func (f *file) get() bool {
-	for {
-		n := f.refs.Load()
-		if n == 0 {
-			return false
-		}
-		if f.refs.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
-}
-
-// put gives a reference back; the last releases the socket (fput).
-func (f *file) put() error {
-	if f.refs.Add(-1) == 0 {
-		return f.socket.Release()
-	}
-	return nil
-}
-
-// nonblock returns O_NONBLOCK or 0.
-func (f *file) nonblock() int { return int(f.flags.Load()) & O_NONBLOCK }
-
-// dontwait returns the file's MSG_DONTWAIT added to flags (sock_sendmsg in
-// net/socket.c).
-func (f *file) dontwait(flags int) int {
-	if f.nonblock() != 0 {
-		flags |= MSG_DONTWAIT
-	}
-	return flags
-}
-
 // A fdTable maps descriptors to files: Linux's struct files_struct. A look-up
 // takes no lock. A number is given out again only when its slot is empty and
 // no call entered through it is still inside.
@@ -173,10 +132,15 @@ func (t *Task) SetNoFile(limit int) {
 	t.fds.mu.Unlock()
 }
 
-// sockfdLookup is Linux's sockfd_lookup_light. Every file is a socket here,
-// so ENOTSOCK does not occur.
+// sockfdLookup is Linux's sockfd_lookup_light: lookup, with ENOTSOCK for what
+// is no socket.
 func (t *Task) sockfdLookup(fd int) (*fdSlot, *file, error) {
-	return t.fds.lookup(fd)
+	slot, f, err := t.fds.lookup(fd)
+	if err == nil && f.socket == nil {
+		leave(slot, f)
+		return nil, nil, errno.ENOTSOCK
+	}
+	return slot, f, err
 }
 
 // sockMapFD gives s a descriptor with the flags of SOCK_CLOEXEC and

@@ -77,10 +77,10 @@ func (p *PollFd) look(f *file, err error) int {
 	p.Revents = 0
 	switch {
 	case p.Fd < 0:
-	case err != nil || f.socket.Sk.dying.Load():
+	case err != nil || f.dying():
 		p.Revents = POLLNVAL
 	default:
-		p.Revents = f.socket.Poll() & (p.Events | POLLERR | POLLHUP)
+		p.Revents = f.poll() & (p.Events | POLLERR | POLLHUP)
 	}
 	return BoolInt(p.Revents != 0)
 }
@@ -104,7 +104,7 @@ func (p *poller) register(t *Task, fds []PollFd) {
 		e := &p.entries[i]
 		if e.slot, e.file, e.err = t.fds.lookup(fds[i].Fd); e.err == nil {
 			e.Init(p.sleeper, waiter.AllEvents)
-			e.file.socket.Sk.WQ.EventRegister(&e.Entry)
+			e.file.queue().EventRegister(&e.Entry)
 		}
 	}
 }
@@ -112,7 +112,7 @@ func (p *poller) register(t *Task, fds []PollFd) {
 func (p *poller) unregister() {
 	for i := range p.entries {
 		if e := &p.entries[i]; e.err == nil {
-			e.file.socket.Sk.WQ.EventUnregister(&e.Entry)
+			e.file.queue().EventUnregister(&e.Entry)
 			leave(e.slot, e.file)
 		}
 	}

@@ -37,9 +37,7 @@ func (f *file) hold() bool {
 
 // unhold undoes hold, as Close does.
 func (f *file) unhold() {
-	if f.fds.Add(-1) == 0 {
-		f.socket.Sk.Interrupt()
-	}
+	f.dropDescriptor()
 	f.put()
 }
 
@@ -80,7 +78,9 @@ func (l *FileList) Each(f func(s *Socket, held int)) {
 		return
 	}
 	for _, e := range l.files {
-		f(e.socket, int(e.refs.Load()))
+		if e.socket != nil {
+			f(e.socket, int(e.refs.Load()))
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/waiter"
@@ -15,6 +16,11 @@ import (
 // the Sock; it must not block. No lock of the caller's may be held. Waiting
 // does not allocate.
 func (sk *Sock) Wait(events EventMask, timeo time.Duration, ready func() bool) error {
+	return waitOn(sk.WQ, &sk.dying, events, timeo, ready)
+}
+
+// waitOn is Wait on any queue; dying ends it.
+func waitOn(q *waiter.Queue, dying *atomic.Bool, events EventMask, timeo time.Duration, ready func() bool) error {
 	if timeo <= 0 {
 		if ready() {
 			return nil
@@ -25,14 +31,14 @@ func (sk *Sock) Wait(events EventMask, timeo time.Duration, ready func() bool) e
 	defer sleepers.Put(w)
 	// What wakes from an earlier use left is only a spurious look.
 	w.entry.Init(w, events)
-	sk.WQ.EventRegister(&w.entry)
-	defer sk.WQ.EventUnregister(&w.entry)
+	q.EventRegister(&w.entry)
+	defer q.EventUnregister(&w.entry)
 	if timeo != Forever {
 		w.timer.Reset(timeo)
 		defer w.timer.Stop()
 	}
 	for {
-		if sk.dying.Load() {
+		if dying.Load() {
 			return errno.EBADF
 		}
 		if ready() {
