@@ -9,6 +9,16 @@ const (
 	ENET1 = 0x0218_8000
 	ENET2 = 0x020b_4000
 
+	USB1       = 0x0218_4000
+	USB1Analog = 0x020c_81a0
+	USB1PHY    = 0x020c_9000
+	// CCGR6 gates the USB ports' clock, by its field 0.
+	CCGR6 = 0x020c_4080
+
+	// OCRAM is memory on the chip, which is not cached.
+	OCRAM     = 0x0090_0000
+	OCRAMSize = 0x0002_0000
+
 	usbAnalogDigprog = 0x020c_8260
 	gicBase          = 0x00a0_0000
 	uart1            = 0x0202_0000
@@ -20,6 +30,7 @@ const (
 	wdog3            = 0x021e_4000
 	iomuxcGPR1       = 0x020e_4004
 	analogPLLENET    = 0x020c_80e0
+	analogPLLUSB1    = 0x020c_8010
 
 	LineENET1 = 150
 	LineENET2 = 152
@@ -104,7 +115,6 @@ func Configure(pads []Pad) {
 // TX_CLK pin (§18.7.9 PLL_ENET, §32.4.2 GPR1). It reports whether the PLL has locked.
 func EnableRMIIClock(n int) bool {
 	const (
-		lock      = 1 << 31
 		bypass    = 1 << 16
 		powerDown = 1 << 12
 		mhz50     = 1
@@ -119,12 +129,38 @@ func EnableRMIIClock(n int) bool {
 
 	v := load32(analogPLLENET)&^(3<<div|powerDown) | mhz50<<div
 	store32(analogPLLENET, v)
-	// It takes 450 µs at most (IMX6ULLCEC Table 20).
-	for end := nanotime() + 10e6; load32(analogPLLENET)&lock == 0; {
-		if nanotime() > end {
-			return false
-		}
+	if !locked(analogPLLENET) {
+		return false
 	}
 	store32(analogPLLENET, v&^bypass|enable)
+	return true
+}
+
+// EnableUSBClock makes the clock of the first USB port's transceiver (§18.7.2 PLL_USB1). It reports whether the PLL
+// has locked.
+func EnableUSBClock() bool {
+	const (
+		bypass = 1 << 16
+		enable = 1 << 13
+		power  = 1 << 12
+		clocks = 1 << 6
+	)
+	v := load32(analogPLLUSB1) | power | clocks
+	store32(analogPLLUSB1, v)
+	if !locked(analogPLLUSB1) {
+		return false
+	}
+	store32(analogPLLUSB1, v&^bypass|enable)
+	return true
+}
+
+// locked waits for a PLL, which takes 450 µs at most (IMX6ULLCEC Table 20).
+func locked(pll uintptr) bool {
+	const lock = 1 << 31
+	for end := nanotime() + 10e6; load32(pll)&lock == 0; {
+		if nanotime() > end {
+			return load32(pll)&lock != 0
+		}
+	}
 	return true
 }
