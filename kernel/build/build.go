@@ -122,7 +122,7 @@ func (b *builder) build(ctx context.Context) (Artifact, error) {
 	if err != nil {
 		return Artifact{}, fmt.Errorf("the kernel was built, but cannot be read: %w", err)
 	}
-	fmt.Fprintf(b.Progress, "built %s, %.1f MB, in %.1f s\n", out, float64(info.Size())/1e6, time.Since(begin).Seconds())
+	fmt.Fprintf(b.Progress, "kernel ready in %.1f s: %s, %.1f MB\n", time.Since(begin).Seconds(), out, float64(info.Size())/1e6)
 	return Artifact{Path: out, Package: pkg.ImportPath, Board: b.target.Board, Size: info.Size()}, nil
 }
 
