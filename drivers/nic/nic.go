@@ -130,7 +130,7 @@ type Owner interface {
 // TxFrame is a frame to transmit, gathered from pieces of memory.
 type TxFrame struct {
 	// Parts are the frame's bytes in order; empty ones are skipped. Together they are at least
-	// HeaderLen and at most HeaderLen+VLANLen+MTU bytes.
+	// HeaderLen and at most HeaderLen+VLANLen+MTU bytes, or MaxSegmented with a Segmentation.
 	Parts [][]byte
 	// Owner keeps Parts reachable and unchanged until it is released.
 	Owner Owner
@@ -140,6 +140,8 @@ type TxFrame struct {
 	More bool
 	// Checksum is left to the Device; only a [ChecksumOffload] with tx takes it.
 	Checksum Checksum
+	// Segmentation is left to the Device; only a [SegmentationOffload] takes it.
+	Segmentation Segmentation
 }
 
 // Len is the length of the frame in bytes.
@@ -170,7 +172,9 @@ type RxPart struct {
 type RxFrame struct {
 	Parts []RxPart
 	// ChecksumGood is set by a [ChecksumOffload] with rx when it has found the IP
-	// and the TCP or UDP checksum of the frame, which is no fragment, to be right.
+	// and the TCP or UDP checksum of the frame, which is no fragment, to be
+	// right, or knows that the frame never was on a wire. In the latter case the field need not
+	// hold the checksum, and the frame may be longer than the MTU.
 	ChecksumGood bool
 }
 

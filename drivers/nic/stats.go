@@ -25,6 +25,9 @@ type Stats struct {
 	RxNoBuffer uint64
 	// RxLength frames were dropped for a length that cannot be.
 	RxLength uint64
+	// RxOffload frames were dropped for what the hardware said about their
+	// checksum or segmentation, which cannot be.
+	RxOffload uint64
 	// RxFCS frames failed the frame check sequence.
 	RxFCS uint64
 	// RxOverrun frames came faster than the hardware could store them.
@@ -32,6 +35,9 @@ type Stats struct {
 
 	// TxFrames and TxBytes were queued to the hardware.
 	TxFrames, TxBytes uint64
+	// TxChecksum of them left their checksum to the hardware, TxSegmented were
+	// cut into several by it, and RxChecksum of the RxFrames came with ChecksumGood.
+	TxChecksum, TxSegmented, RxChecksum uint64
 	// TxFull frames were refused with ErrFull.
 	TxFull uint64
 	// TxInvalid frames were refused with ErrFrame.
@@ -64,10 +70,14 @@ func (s *Stats) Each(f func(name string, value uint64)) {
 		{"rx_bytes", s.RxBytes},
 		{"rx_no_buffer", s.RxNoBuffer},
 		{"rx_length_errors", s.RxLength},
+		{"rx_offload_errors", s.RxOffload},
 		{"rx_crc_errors", s.RxFCS},
 		{"rx_over_errors", s.RxOverrun},
 		{"tx_packets", s.TxFrames},
 		{"tx_bytes", s.TxBytes},
+		{"tx_csum_offload", s.TxChecksum},
+		{"tx_tso_packets", s.TxSegmented},
+		{"rx_csum_offload", s.RxChecksum},
 		{"tx_full", s.TxFull},
 		{"tx_invalid", s.TxInvalid},
 		{"tx_unmapped", s.TxUnmapped},

@@ -130,6 +130,15 @@ func (q *Queue) Size() int { return len(q.slots) }
 // Free is the number of descriptors that Add can still use.
 func (q *Queue) Free() int { return q.numFree }
 
+// NextHead is the head that the next Add will return if it succeeds, for an owner
+// that keeps memory for each. The error is ErrQueueFull: every head is the device's.
+func (q *Queue) NextHead() (head int, err error) {
+	if q.numFree == 0 {
+		return 0, ErrQueueFull
+	}
+	return int(q.free), nil
+}
+
 // InFlight is the number of chains that the device has.
 func (q *Queue) InFlight() int { return q.inFlight }
 

@@ -6,10 +6,19 @@ import (
 
 	"github.com/tamanet/tamanet/drivers/nic"
 	"github.com/tamanet/tamanet/drivers/nic/nictest"
+	"github.com/tamanet/tamanet/drivers/virtio"
+	"github.com/tamanet/tamanet/drivers/virtionet"
 	"github.com/tamanet/tamanet/drivers/virtionet/virtionettest"
 )
 
 var testMAC = nic.MAC{2, 0, 0, 0, 0, 1}
+
+// The features for which a header says something, and all that can be switched off.
+const (
+	offloads = virtionet.FeatureCsum | virtionet.FeatureGuestCsum | virtionet.FeatureHostTSO4 |
+		virtionet.FeatureHostTSO6 | virtionet.FeatureHostECN
+	every virtio.Features = offloads
+)
 
 // gate is a wire that can be held up.
 type gate struct {
@@ -41,17 +50,21 @@ func (g *gate) pass() {
 
 func TestConformance(t *testing.T) {
 	for _, tc := range []struct {
-		name string
-		mtu  int
-		ring uint32
+		name    string
+		mtu     int
+		ring    uint32
+		offered virtio.Features
 	}{
-		{"256 descriptors", 1500, 256},
-		{"4 descriptors", 1500, 4},
-		{"jumbo", 9000, 64},
+		{"256 descriptors", 1500, 256, 0},
+		{"4 descriptors", 1500, 4, 0},
+		{"jumbo", 9000, 64, 0},
+		{"every feature", 1500, 256, every},
+		{"every feature, 4 descriptors", 1500, 4, every},
+		{"every feature, jumbo", 9000, 64, every},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			nictest.Run(t, func(tb testing.TB, sent func([]byte)) *nictest.Fixture {
-				n := virtionettest.New(testMAC, tc.mtu, tc.ring)
+				n := virtionettest.New(testMAC, tc.mtu, tc.ring).Offer(tc.offered)
 				d := n.NewDriver(tb)
 				g := newGate()
 				n.Start(func(f []byte) {

@@ -23,7 +23,7 @@ func FuzzConfig(f *testing.F) {
 			if !i.MAC.Unicast() || i.MTU < nic.MinMTU || i.MTU > 9000 || i.MaxParts < 1 || uint32(i.MaxParts) >= max(2, txMax) {
 				t.Errorf("Info is %+v", i)
 			}
-			if extra := r.Accepted() &^ (virtio.FeatureVersion1 | virtionet.FeatureMAC | virtionet.FeatureMTU | virtionet.FeatureStatus); extra != 0 {
+			if extra := r.Accepted() &^ (virtio.FeatureVersion1 | virtionet.FeatureMAC | virtionet.FeatureMTU | virtionet.FeatureStatus | offloads); extra != 0 {
 				t.Errorf("accepted %#x, which the driver does not know", uint64(extra))
 			}
 			if err := r.dev.Start(r); err != nil {

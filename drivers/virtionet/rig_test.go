@@ -28,6 +28,9 @@ type rig struct {
 	links    []bool
 	released int
 	logs     []string
+	frames   [][]byte // as received
+	good     []bool   // their ChecksumGood
+	disable  virtio.Features
 	// onReceive is called in Receive, without the lock. Set it in update.
 	onReceive func()
 	// onReady is called in TransmitReady in the same way.
@@ -40,7 +43,7 @@ func (r *rig) newDriver() error {
 	if err != nil {
 		return err
 	}
-	r.dev, err = virtionet.New(virtionet.Config{Transport: t, Memory: r.Mem, Interrupt: r.Line, Logf: r.logf})
+	r.dev, err = virtionet.New(virtionet.Config{Transport: t, Memory: r.Mem, Interrupt: r.Line, Logf: r.logf, Disable: r.disable})
 	return err
 }
 
@@ -52,7 +55,13 @@ func (r *rig) logf(format string, args ...any) {
 // memory of the driver's.
 func newRig(t testing.TB, ring uint32) *rig {
 	t.Helper()
-	r := &rig{Net: virtionettest.New(testMAC, 1500, ring)}
+	return newRigOffering(t, ring, 0, 0)
+}
+
+// newRigOffering is newRig with a device that offers more, some of it disabled.
+func newRigOffering(t testing.TB, ring uint32, offered, disable virtio.Features) *rig {
+	t.Helper()
+	r := &rig{Net: virtionettest.New(testMAC, 1500, ring).Offer(offered), disable: disable}
 	r.cond.L = &r.mu
 	if err := r.newDriver(); err != nil {
 		t.Fatal(err)
@@ -136,10 +145,13 @@ func (r *rig) Receive(f *nic.RxFrame) {
 	if hook != nil {
 		hook()
 	}
-	p := f.Parts[0]
-	b := p.Buffer.Bytes()[p.Off : p.Off+p.Len]
+	var b []byte
+	for _, p := range f.Parts {
+		b = append(b, p.Buffer.Bytes()[p.Off:p.Off+p.Len]...)
+	}
 	r.update(func() {
-		r.out--
+		r.out -= len(f.Parts)
+		r.frames, r.good = append(r.frames, b), append(r.good, f.ChecksumGood)
 		r.received = append(r.received, strings.TrimRight(string(b[nic.HeaderLen:]), "\x00"))
 	})
 }

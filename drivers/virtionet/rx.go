@@ -10,7 +10,7 @@ import (
 
 // rxLen is how much memory a received frame can need: without mergeable
 // buffers each one must hold the largest frame (§5.1.6.3.1).
-func (d *Device) rxLen() int { return headerLen + nic.HeaderLen + nic.VLANLen + d.info.MTU }
+func (d *Device) rxLen() int { return headerLen + d.maxFrame() }
 
 // fillRx gives the device as many buffers as its ring holds.
 func (d *Device) fillRx() error {
@@ -70,9 +70,11 @@ func (d *Device) take(b nic.Buffer, written int) error {
 		d.once.length.Do(func() {
 			d.logf("%s: device received a frame of %d bytes, header included; dropping such", d.info.Name, written)
 		})
-	} else if next = d.handler.Buffer(d.rxLen()); next == nil {
-		d.stats.rxNoBuffer.Add(1)
-		next = b
+	} else if d.describe(b, written-headerLen) {
+		if next = d.handler.Buffer(d.rxLen()); next == nil {
+			d.stats.rxNoBuffer.Add(1)
+			next = b
+		}
 	}
 	if err := d.addRx(next); err != nil {
 		// Only memory that the device cannot reach gets here: the ring has room.
@@ -82,16 +84,43 @@ func (d *Device) take(b nic.Buffer, written int) error {
 		}
 		return err
 	}
-	if next == b {
-		return nil
+	if next != b {
+		d.handUp(written - headerLen)
 	}
+	return nil
+}
+
+// describe makes d.rx.frame of the size bytes that follow the header in b, or
+// counts why the frame is dropped, and returns false.
+func (d *Device) describe(b nic.Buffer, size int) bool {
+	f := &d.rx.frame
+	f.Parts[0] = nic.RxPart{Buffer: b, Off: headerLen, Len: size}
+	h := parseHeader(b.Bytes())
+	good, needed, ok := d.checksum(&h, b.Bytes()[headerLen:headerLen+size], size)
+	if !ok {
+		d.stats.rxOffload.Add(1)
+		d.once.offload.Do(func() {
+			d.logf("%s: device received a frame of %d bytes with the header %+v; dropping such", d.info.Name, size, h)
+		})
+		return false
+	}
+	if needed && !good {
+		complete(f.Parts, int(h.csumStart), int(h.csumOffset))
+	}
+	f.ChecksumGood = good
+	return true
+}
+
+// handUp gives d.rx.frame of size bytes to the handler.
+func (d *Device) handUp(size int) {
 	d.resets = 0
 	d.stats.rxFrames.Add(1)
-	d.stats.rxBytes.Add(uint64(written - headerLen))
-	d.rx.frame.Parts[0] = nic.RxPart{Buffer: b, Off: headerLen, Len: written - headerLen}
+	d.stats.rxBytes.Add(uint64(size))
+	if d.rx.frame.ChecksumGood {
+		d.stats.rxChecksum.Add(1)
+	}
 	d.handler.Receive(&d.rx.frame)
-	d.rx.frame.Parts[0].Buffer = nil
-	return nil
+	clear(d.rx.frame.Parts)
 }
 
 // drainRx takes the buffers back from a device that was reset.

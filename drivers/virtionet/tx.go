@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tamanet/tamanet/drivers/dma"
 	"github.com/tamanet/tamanet/drivers/nic"
 	"github.com/tamanet/tamanet/drivers/virtio"
 )
@@ -44,38 +45,67 @@ func (d *Device) transmit(f *nic.TxFrame, done []nic.Owner) (n int, err error) {
 	return n, err
 }
 
+// maxFrame is the length of the longest frame that goes over the wire.
+func (d *Device) maxFrame() int { return nic.HeaderLen + nic.VLANLen + d.info.MTU }
+
 // addTx describes f to the device.
 func (d *Device) addTx(f *nic.TxFrame) error {
 	size := f.Len()
-	if most := nic.HeaderLen + nic.VLANLen + d.info.MTU; size < nic.HeaderLen || size > most || len(f.Parts) > d.info.MaxParts {
+	most := d.maxFrame()
+	if f.Segmentation.Type != nic.SegmentNone {
+		most = nic.MaxSegmented
+	}
+	if size < nic.HeaderLen || size > most || len(f.Parts) > d.info.MaxParts {
 		d.stats.txInvalid.Add(1)
 		return fmt.Errorf("%w: %d bytes in %d parts, want %d to %d in at most %d",
 			nic.ErrFrame, size, len(f.Parts), nic.HeaderLen, most, d.info.MaxParts)
 	}
-	segs := append(d.tx.segs[:0], virtio.Segment{Addr: d.tx.header.Addr, Len: headerLen})
+	h, err := d.txHeader(f, size)
+	if err != nil {
+		d.stats.txInvalid.Add(1)
+		return err
+	}
+	head, err := d.tx.q.NextHead()
+	if err != nil {
+		return d.full()
+	}
+	slot := headerSlot * head
+	h.put(d.tx.headers.Bytes[slot:])
+	segs := append(d.tx.segs[:0], virtio.Segment{Addr: d.tx.headers.Addr + dma.Addr(slot), Len: headerLen})
 	for _, p := range f.Parts {
 		if len(p) > 0 {
 			segs = append(segs, virtio.Segment{Bytes: p})
 		}
 	}
-	head, err := d.tx.q.Add(segs)
+	head, err = d.tx.q.Add(segs)
 	clear(segs)
 	switch {
 	case err == nil:
 		d.tx.owners[head] = f.Owner
 		d.stats.txFrames.Add(1)
 		d.stats.txBytes.Add(uint64(size))
+		if h.flags&headerNeedsChecksum != 0 {
+			d.stats.txChecksum.Add(1)
+		}
+		if h.gsoType != gsoNone {
+			d.stats.txSegmented.Add(1)
+		}
 		return nil
 	case err == virtio.ErrQueueFull, errors.Is(err, virtio.ErrRing):
 		// A broken ring has room when the goroutine has reset the device.
-		d.tx.stopped = true
-		d.stats.txFull.Add(1)
-		return nic.ErrFull
+		return d.full()
 	default:
 		d.stats.txUnmapped.Add(1)
 		d.once.unmapped.Do(func() { d.logf("%s: dropping frames in memory like this one's: %v", d.info.Name, err) })
 		return fmt.Errorf("%w: %w", nic.ErrFrame, err)
 	}
+}
+
+// full refuses a frame until TransmitReady.
+func (d *Device) full() error {
+	d.tx.stopped = true
+	d.stats.txFull.Add(1)
+	return nic.ErrFull
 }
 
 // reclaim takes frames back that have left, as many as done has room for. The

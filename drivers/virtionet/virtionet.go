@@ -1,7 +1,15 @@
 // Package virtionet is the driver of VIRTIO 1.2 network devices (§5.1).
 //
-// It implements nic.Device with one queue pair and the features MAC, MTU and STATUS. A
-// device's goroutine waits for the interrupt and then, as Linux's NAPI does, polls with
+// It implements nic.Device with one queue pair. Features beyond MAC, MTU and STATUS
+// are used where the device offers them, and Config.Disable switches each off:
+//
+//	csum, guest_csum    the other side completes, or has found right, checksums of TCP and UDP
+//	tso4, tso6, ecn     the device cuts long TCP segments into frames
+//
+// An appliance that forwards packets is better off without guest_csum: the checksum of what a
+// neighbour on the same host has sent is then not in the packet.
+//
+// A device's goroutine waits for the interrupt and then, as Linux's NAPI does, polls with
 // interrupts off until both rings are empty, switches them on and looks once more.
 // Transmitted frames are taken back by the next Transmit or by that goroutine; an
 // interrupt for them is asked for only when the ring fills, or when nothing else has come
@@ -11,7 +19,7 @@
 // reset and set up again with the same features; one that does so again and again without
 // a good frame in between is given up, with the link down.
 //
-// Not there yet: offloads, mergeable buffers, event indices, indirect
+// Not there yet: mergeable buffers, event indices, indirect
 // descriptors, multiqueue, the control queue.
 package virtionet
 
@@ -28,15 +36,6 @@ import (
 	"github.com/tamanet/tamanet/drivers/virtio"
 )
 
-// Feature bits of a network device (§5.1.3).
-const (
-	FeatureMTU    virtio.Features = 1 << 3
-	FeatureMAC    virtio.Features = 1 << 5
-	FeatureStatus virtio.Features = 1 << 16
-)
-
-const wantedFeatures = FeatureMTU | FeatureMAC | FeatureStatus
-
 // The queues of the first pair (§5.1.2).
 const (
 	queueRx = 0
@@ -44,10 +43,6 @@ const (
 )
 
 const (
-	// headerLen is the size of struct virtio_net_hdr (§5.1.6): with VERSION_1 it has
-	// num_buffers always. Without offloads all of it is zero in a frame
-	// that is sent, and says nothing in one that is received.
-	headerLen = 12
 	// defaultMTU is Ethernet's, for a device that does not tell one.
 	defaultMTU = 1500
 	// maxMTU bounds what a device can make the driver allocate for each descriptor.
@@ -81,6 +76,9 @@ type Config struct {
 	Name string
 	// RxQueue and TxQueue bound the rings, in descriptors; 256 when zero.
 	RxQueue, TxQueue int
+	// Disable are features not to be used even if the device offers them; see
+	// ParseFeatures.
+	Disable virtio.Features
 	// Logf prints one line; log.Printf when nil.
 	Logf func(format string, args ...any)
 }
@@ -115,8 +113,10 @@ type Device struct {
 	tx    struct {
 		q      *virtio.Queue
 		owners []nic.Owner // with the device, by head
-		header *dma.Block
-		segs   [maxParts + 1]virtio.Segment
+		// headers has headerSlot bytes for each descriptor: that of a
+		// frame is at its head's.
+		headers *dma.Block
+		segs    [maxParts + 1]virtio.Segment
 		// stopped is set from ErrFull until TransmitReady.
 		stopped bool
 		// polling is set while the goroutine polls: it will look at this ring before it sleeps.
@@ -130,7 +130,7 @@ type Device struct {
 
 	// resets counts those since the last good frame; only the goroutine uses it.
 	resets int
-	once   struct{ ring, length, config, unmapped sync.Once }
+	once   struct{ ring, length, offload, config, unmapped sync.Once }
 	stats  counters
 }
 
@@ -193,7 +193,7 @@ func New(c Config) (*Device, error) {
 }
 
 func (d *Device) setup(c Config) (err error) {
-	if d.features, err = virtio.Negotiate(d.t, wantedFeatures); err != nil {
+	if err := d.negotiate(wantedFeatures &^ c.Disable); err != nil {
 		return err
 	}
 	if err := d.readConfig(); err != nil {
@@ -209,7 +209,7 @@ func (d *Device) setup(c Config) (err error) {
 		return err
 	}
 	if d.tx.q, err = virtio.NewQueue(d.t, d.mem, queueTx, c.TxQueue); err == nil {
-		d.tx.header, err = d.mem.Alloc(headerLen, 4)
+		d.tx.headers, err = d.mem.Alloc(headerSlot*d.tx.q.Size(), headerSlot)
 	}
 	if err == nil && d.tx.q.Size() < 2 {
 		err = fmt.Errorf("%w: a transmit queue of %d descriptor cannot hold a frame", virtio.ErrQueue, d.tx.q.Size())
@@ -237,8 +237,8 @@ func (d *Device) freeMemory() {
 			q.Close()
 		}
 	}
-	if d.tx.header != nil {
-		d.mem.Free(d.tx.header)
+	if d.tx.headers != nil {
+		d.mem.Free(d.tx.headers)
 	}
 }
 

@@ -3,7 +3,8 @@
 //
 // Frames are not copied on the way. A device receives into the memory of gVisor
 // buffer views, which become packet buffers; it transmits from the views
-// of a packet buffer, of which it holds a reference until it is done.
+// of a packet buffer, of which it holds a reference until it is done. Checksums of TCP, and
+// cutting its long segments into frames, are left to a device that does them.
 //
 // When the device's ring is full, packets wait in a bounded queue, in order,
 // and follow as the ring empties; past its bound a write fails with
@@ -48,9 +49,12 @@ type Endpoint struct {
 	addr        atomic.Pointer[tcpip.LinkAddress]
 	mtu         atomic.Uint32
 	promiscuous atomic.Bool
-	tx          queue
-	stats       counters
-	logInvalid  sync.Once
+	offloads    offloads
+	// checksumGood is set while a packet is delivered whose checksums need no look.
+	checksumGood atomic.Bool
+	tx           queue
+	stats        counters
+	logInvalid   sync.Once
 
 	closing sync.Once
 	mu      sync.Mutex
@@ -75,7 +79,7 @@ func New(dev nic.Device, opts Options) (*Endpoint, error) {
 	if opts.Logf == nil {
 		opts.Logf = log.Printf
 	}
-	e := &Endpoint{dev: dev, info: dev.Info(), opts: opts}
+	e := &Endpoint{dev: dev, info: dev.Info(), opts: opts, offloads: findOffloads(dev)}
 	addr := tcpip.LinkAddress(e.info.MAC[:])
 	e.addr.Store(&addr)
 	e.mtu.Store(uint32(e.info.MTU))
@@ -116,11 +120,6 @@ func (e *Endpoint) LinkAddress() tcpip.LinkAddress { return *e.addr.Load() }
 // SetLinkAddress implements stack.LinkEndpoint. Frames are sent from and
 // accepted for the new address; whether the hardware lets those through is its matter.
 func (e *Endpoint) SetLinkAddress(addr tcpip.LinkAddress) { e.addr.Store(&addr) }
-
-// Capabilities implements stack.LinkEndpoint: neighbours are resolved by ARP and NDP.
-func (e *Endpoint) Capabilities() stack.LinkEndpointCapabilities {
-	return stack.CapabilityResolutionRequired
-}
 
 // ARPHardwareType implements stack.LinkEndpoint.
 func (e *Endpoint) ARPHardwareType() header.ARPHardwareType { return header.ARPHardwareEther }

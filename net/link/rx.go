@@ -36,6 +36,10 @@ func (e *Endpoint) Receive(f *nic.RxFrame) {
 		e.stats.rxShort.Add(1)
 		return
 	}
+	if f.ChecksumGood && e.offloads.rxChecksum {
+		e.checksumGood.Store(true)
+		defer e.checksumGood.Store(false)
+	}
 	eth := header.Ethernet(pkt.LinkHeader().Slice())
 	pkt.PktType = e.classify(eth.DestinationAddress())
 	if pkt.PktType != tcpip.PacketOtherHost {

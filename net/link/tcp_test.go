@@ -15,33 +15,46 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/network/arp"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
 	"github.com/tamanet/tamanet/drivers/nic"
+	"github.com/tamanet/tamanet/drivers/virtio"
 	"github.com/tamanet/tamanet/drivers/virtionet/virtionettest"
 	"github.com/tamanet/tamanet/net/link"
 )
 
 // host is a gVisor stack over link, virtionet and a fake device.
 type host struct {
-	net  *virtionettest.Net
-	ep   *link.Endpoint
-	s    *stack.Stack
-	addr netip.Addr
+	net   *virtionettest.Net
+	ep    *link.Endpoint
+	s     *stack.Stack
+	addr  netip.Addr
+	proto tcpip.NetworkProtocolNumber
 }
 
 func newHost(tb testing.TB, n byte, mtu int, ring uint32) *host {
 	tb.Helper()
-	h := &host{addr: netip.AddrFrom4([4]byte{10, 9, 0, n})}
-	h.net = virtionettest.New(nic.MAC{2, 0, 0, 0, 0, n}, mtu, ring)
+	return newHostOver(tb, netip.AddrFrom4([4]byte{10, 9, 0, n}), mtu, ring, 0)
+}
+
+// newHostOver is newHost with an address of any kind, and a device that offers more.
+func newHostOver(tb testing.TB, addr netip.Addr, mtu int, ring uint32, offered virtio.Features) *host {
+	tb.Helper()
+	b := addr.As16()
+	h := &host{addr: addr, proto: ipv4.ProtocolNumber}
+	if addr.Is6() {
+		h.proto = ipv6.ProtocolNumber
+	}
+	h.net = virtionettest.New(nic.MAC{2, 0, 0, 0, 0, b[15]}, mtu, ring).Offer(offered)
 	var err error
 	if h.ep, err = link.New(h.net.NewDriver(tb), link.Options{Logf: tb.Logf}); err != nil {
 		tb.Fatal(err)
 	}
 	h.s = stack.New(stack.Options{
-		NetworkProtocols:   []stack.NetworkProtocolFactory{arp.NewProtocol, ipv4.NewProtocol},
+		NetworkProtocols:   []stack.NetworkProtocolFactory{arp.NewProtocol, ipv4.NewProtocol, ipv6.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol},
 	})
 	if err := h.s.CreateNIC(1, h.ep); err != nil {
@@ -53,16 +66,16 @@ func newHost(tb testing.TB, n byte, mtu int, ring uint32) *host {
 	if err := h.s.SetTransportProtocolOption(tcp.ProtocolNumber, &recovery); err != nil {
 		tb.Fatal(err)
 	}
-	addr := tcpip.AddressWithPrefix{Address: tcpip.AddrFrom4(h.addr.As4()), PrefixLen: 24}
-	if err := h.s.AddProtocolAddress(1, tcpip.ProtocolAddress{Protocol: ipv4.ProtocolNumber, AddressWithPrefix: addr}, stack.AddressProperties{}); err != nil {
+	on := tcpip.AddressWithPrefix{Address: tcpip.AddrFromSlice(addr.AsSlice()), PrefixLen: addr.BitLen() - 8}
+	if err := h.s.AddProtocolAddress(1, tcpip.ProtocolAddress{Protocol: h.proto, AddressWithPrefix: on}, stack.AddressProperties{}); err != nil {
 		tb.Fatal(err)
 	}
-	h.s.SetRouteTable([]tcpip.Route{{Destination: header.IPv4EmptySubnet, NIC: 1}})
+	h.s.SetRouteTable([]tcpip.Route{{Destination: header.IPv4EmptySubnet, NIC: 1}, {Destination: header.IPv6EmptySubnet, NIC: 1}})
 	return h
 }
 
 func (h *host) full(port uint16) tcpip.FullAddress {
-	return tcpip.FullAddress{NIC: 1, Addr: tcpip.AddrFrom4(h.addr.As4()), Port: port}
+	return tcpip.FullAddress{NIC: 1, Addr: tcpip.AddrFromSlice(h.addr.AsSlice()), Port: port}
 }
 
 // connect joins two hosts back to back; wire may drop or change a frame on its way. When
@@ -102,7 +115,7 @@ func impaired(seed uint64, loss, corrupt float64) func([]byte, func([]byte) bool
 // transfer sends n pseudo-random bytes from a to b over TCP and compares what arrives.
 func transfer(tb testing.TB, a, b *host, n int64) {
 	tb.Helper()
-	l, err := gonet.ListenTCP(b.s, b.full(80), ipv4.ProtocolNumber)
+	l, err := gonet.ListenTCP(b.s, b.full(80), b.proto)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -128,7 +141,7 @@ func transfer(tb testing.TB, a, b *host, n int64) {
 
 	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 	defer cancel()
-	c, err := gonet.DialContextTCP(ctx, a.s, b.full(80), ipv4.ProtocolNumber)
+	c, err := gonet.DialContextTCP(ctx, a.s, b.full(80), b.proto)
 	if err != nil {
 		tb.Fatal(err)
 	}

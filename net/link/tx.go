@@ -106,6 +106,7 @@ func (e *Endpoint) transmit(s *scratch, pkt *stack.PacketBuffer, more bool) erro
 		return e.transmitCopy(s, pkt, more)
 	}
 	s.frame = nic.TxFrame{Parts: s.parts, Owner: pkt.IncRef(), More: more}
+	offload(&s.frame, pkt)
 	err := e.dev.Transmit(&s.frame)
 	if err != nil {
 		pkt.DecRef()
@@ -120,6 +121,7 @@ func (e *Endpoint) transmitCopy(s *scratch, pkt *stack.PacketBuffer, more bool) 
 	whole := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithView(pkt.ToView())})
 	s.parts = appendParts(s.parts[:0], whole)
 	s.frame = nic.TxFrame{Parts: s.parts, Owner: whole, More: more}
+	offload(&s.frame, pkt)
 	err := e.dev.Transmit(&s.frame)
 	if err != nil {
 		whole.DecRef()

@@ -61,6 +61,12 @@ func signal(c chan struct{}) {
 	}
 }
 
+// Offer makes the device offer features beside those of New. It returns n.
+func (n *Net) Offer(f virtio.Features) *Net {
+	n.Offered |= f
+	return n
+}
+
 // NewDriver returns the driver of n. Rings are as large as the device allows.
 func (n *Net) NewDriver(tb testing.TB) *virtionet.Device {
 	tb.Helper()
@@ -86,8 +92,14 @@ func (n *Net) SetLink(up bool) {
 }
 
 // Start runs the device: send is called with each frame that the driver
-// transmits, which is valid during the call.
+// transmits, cut and with its checksum where the driver has left that to the
+// device. The frame is valid during the call.
 func (n *Net) Start(send func(frame []byte)) {
+	n.StartRaw(func(h Header, frame []byte) { h.Perform(frame, send) })
+}
+
+// StartRaw is Start with frames as the driver transmits them.
+func (n *Net) StartRaw(send func(h Header, frame []byte)) {
 	n.wg.Go(func() {
 		for {
 			select {
@@ -129,7 +141,7 @@ func (n *Net) fail(err error) {
 }
 
 // transmit sends what is in the transmit ring, with notifications off meanwhile.
-func (n *Net) transmit(send func([]byte)) {
+func (n *Net) transmit(send func(Header, []byte)) {
 	for some := true; some; {
 		some, n.frame = false, n.frame[:0]
 		n.Work(func() {
@@ -154,14 +166,22 @@ func (n *Net) transmit(send func([]byte)) {
 		})
 		// Outside of Work, so that a wire which waits does not keep a reset waiting.
 		if len(n.frame) >= headerLen {
-			send(n.frame[headerLen:])
+			h, f := parseHeader(n.frame), n.frame[headerLen:]
+			if err := h.check(f, n.Accepted()); err != nil {
+				n.fail(err)
+				continue
+			}
+			send(h, f)
 		}
 	}
 }
 
 // Deliver puts a frame into the driver's next receive buffer. It returns false,
 // with the frame dropped, when there is none.
-func (n *Net) Deliver(frame []byte) (ok bool) {
+func (n *Net) Deliver(frame []byte) (ok bool) { return n.DeliverRaw(Header{NumBuffers: 1}, frame) }
+
+// DeliverRaw is Deliver with the header h in front of the frame.
+func (n *Net) DeliverRaw(h Header, frame []byte) (ok bool) {
 	n.Work(func() {
 		q := n.Queue(0)
 		c, got, err := q.Next()
@@ -172,14 +192,14 @@ func (n *Net) Deliver(frame []byte) (ok bool) {
 			return
 		}
 		ok = true
-		q.Finish(uint32(c.Head), uint32(fill(c.In, frame)))
+		q.Finish(uint32(c.Head), uint32(fill(c.In, h, frame)))
 	})
 	return ok
 }
 
 // fill writes a header and a frame into the buffers.
-func fill(in [][]byte, frame []byte) (n int) {
-	header := [headerLen]byte{10: 1} // num_buffers = 1
+func fill(in [][]byte, h Header, frame []byte) (n int) {
+	header := h.bytes()
 	for _, part := range [][]byte{header[:], frame} {
 		for len(part) > 0 && len(in) > 0 {
 			m := copy(in[0], part)
@@ -194,8 +214,11 @@ func fill(in [][]byte, frame []byte) (n int) {
 }
 
 // DeliverWait is Deliver that waits for a buffer while the device is live.
-func (n *Net) DeliverWait(frame []byte) bool {
-	for !n.Deliver(frame) {
+func (n *Net) DeliverWait(frame []byte) bool { return n.DeliverWaitRaw(Header{NumBuffers: 1}, frame) }
+
+// DeliverWaitRaw is DeliverWait with the header h in front of the frame.
+func (n *Net) DeliverWaitRaw(h Header, frame []byte) bool {
+	for !n.DeliverRaw(h, frame) {
 		if !n.Live() {
 			return false
 		}

@@ -1,0 +1,95 @@
+package virtionet
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tamanet/tamanet/drivers/virtio"
+)
+
+// Feature bits of a network device (§5.1.3).
+const (
+	FeatureCsum      virtio.Features = 1 << 0
+	FeatureGuestCsum virtio.Features = 1 << 1
+	FeatureMTU       virtio.Features = 1 << 3
+	FeatureMAC       virtio.Features = 1 << 5
+	FeatureHostTSO4  virtio.Features = 1 << 11
+	FeatureHostTSO6  virtio.Features = 1 << 12
+	FeatureHostECN   virtio.Features = 1 << 13
+	FeatureStatus    virtio.Features = 1 << 16
+)
+
+// wantedFeatures are those that the driver knows.
+const wantedFeatures = FeatureMTU | FeatureMAC | FeatureStatus | FeatureCsum | FeatureGuestCsum |
+	FeatureHostTSO4 | FeatureHostTSO6 | FeatureHostECN
+
+// featureNames are the names for ParseFeatures.
+var featureNames = []struct {
+	name string
+	bit  virtio.Features
+}{
+	{"csum", FeatureCsum},
+	{"guest_csum", FeatureGuestCsum},
+	{"tso4", FeatureHostTSO4},
+	{"tso6", FeatureHostTSO6},
+	{"ecn", FeatureHostECN},
+}
+
+// needs says what a feature is of no use without (§5.1.3.1).
+var needs = []struct{ feature, needed virtio.Features }{
+	{FeatureHostTSO4, FeatureCsum},
+	{FeatureHostTSO6, FeatureCsum},
+}
+
+// negotiate agrees on those of want that the device offers, each with all that
+// it needs. The errors are virtio.Negotiate's.
+func (d *Device) negotiate(want virtio.Features) (err error) {
+	if d.features, err = virtio.Negotiate(d.t, want); err != nil {
+		return err
+	}
+	if f := usable(d.features); f != d.features {
+		d.features, err = virtio.Negotiate(d.t, f)
+	}
+	return err
+}
+
+// usable leaves those features out that come without what they need.
+func usable(f virtio.Features) virtio.Features {
+	for _, n := range needs {
+		if !f.Has(n.needed) {
+			f &^= n.feature
+		}
+	}
+	if f&(FeatureHostTSO4|FeatureHostTSO6) == 0 {
+		f &^= FeatureHostECN
+	}
+	return f
+}
+
+// FeatureNames returns the names that ParseFeatures takes.
+func FeatureNames() []string {
+	names := make([]string, len(featureNames))
+	for i, n := range featureNames {
+		names[i] = n.name
+	}
+	return names
+}
+
+// ParseFeatures returns the features of a list of names with commas between them,
+// for Config.Disable; "all" stands for every one that can be switched off. The error names a
+// name that there is none of, and those that there are.
+func ParseFeatures(list string) (f virtio.Features, err error) {
+	for word := range strings.SplitSeq(list, ",") {
+		bit := virtio.Features(0)
+		for _, n := range featureNames {
+			if word == n.name || word == "all" {
+				bit |= n.bit
+			}
+		}
+		if bit == 0 {
+			return 0, fmt.Errorf("virtionet: no feature %q, want some of all,%s", word, strings.Join(FeatureNames(), ","))
+		}
+		f |= bit
+	}
+	return f, nil
+}
