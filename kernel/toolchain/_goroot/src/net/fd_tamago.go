@@ -82,7 +82,7 @@ func newFD(c any, fd *netFD) (*netFD, error) {
 	fd.conn, _ = c.(Conn)
 	fd.packet, _ = c.(PacketConn)
 	fd.listener, _ = c.(Listener)
-	laddr, raddr := fd.laddr, fd.raddr
+	var laddr, raddr Addr
 	switch {
 	case fd.conn != nil:
 		laddr = fd.conn.LocalAddr()
@@ -100,7 +100,12 @@ func newFD(c any, fd *netFD) (*netFD, error) {
 		// TCPConn and TCPListener promise the type.
 		laddr, raddr = tcpAddr(laddr), tcpAddr(raddr)
 	}
-	fd.laddr, fd.raddr = laddr, raddr
+	if laddr != nil {
+		fd.laddr = laddr
+	}
+	if raddr != nil {
+		fd.raddr = raddr
+	}
 	return fd, nil
 }
 

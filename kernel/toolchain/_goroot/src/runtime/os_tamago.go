@@ -137,9 +137,11 @@ func readRandom(r []byte) int {
 	return len(r)
 }
 
-// GetRandomData fills b from the board's random number generator.
+// GetRandomData fills b from the board's random number generator. b does not
+// escape: a generator has no reason to keep it.
 func GetRandomData(b []byte) {
-	goos.GetRandomData(b)
+	p := (*byte)(noescape(unsafe.Pointer(unsafe.SliceData(b))))
+	goos.GetRandomData(unsafe.Slice(p, len(b)))
 }
 
 // GetG returns the address of the calling goroutine's descriptor.

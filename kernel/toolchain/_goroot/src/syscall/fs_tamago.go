@@ -47,6 +47,7 @@ var (
 func newRoot() *inode {
 	root := newInode(S_IFDIR | 0755)
 	root.parent = root
+	root.Nlink++
 	for _, name := range []string{"dev", "etc", "tmp"} {
 		place{dir: root, name: name}.add(newInode(S_IFDIR | 0755))
 	}
@@ -63,9 +64,15 @@ func newRoot() *inode {
 		n.device = dev
 		place{dir: root.entries["dev"], name: name}.add(n)
 	}
-	hosts := newInode(S_IFREG | 0644)
-	hosts.writeAt([]byte("127.0.0.1 localhost\n::1 localhost\n"), 0)
-	place{dir: root.entries["etc"], name: "hosts"}.add(hosts)
+	for name, text := range map[string]string{
+		"group":  "root:x:0:\n",
+		"hosts":  "127.0.0.1 localhost\n::1 localhost\n",
+		"passwd": "root:x:0:0:root:/:/bin/false\n",
+	} {
+		n := newInode(S_IFREG | 0644)
+		n.writeAt([]byte(text), 0)
+		place{dir: root.entries["etc"], name: name}.add(n)
+	}
 	return root
 }
 

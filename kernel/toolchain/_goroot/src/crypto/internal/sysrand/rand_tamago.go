@@ -8,7 +8,15 @@ package sysrand
 
 import "runtime"
 
+// maxRead is how much Linux's getrandom gives at once for sure, for programs of
+// GOOS=tamago that run there.
+const maxRead = 256
+
 func read(b []byte) error {
-	runtime.GetRandomData(b)
+	for len(b) > 0 {
+		n := min(len(b), maxRead)
+		runtime.GetRandomData(b[:n])
+		b = b[n:]
+	}
 	return nil
 }
