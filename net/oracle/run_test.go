@@ -30,6 +30,7 @@ func scenarios() []scenario {
 		createScenarios, bindScenarios, listenScenarios, connectScenarios, acceptScenarios,
 		shutdownScenarios, closeScenarios, streamScenarios, dgramScenarios, pollScenarios,
 		optionScenarios, fdScenarios, unixScenarios, epollScenarios,
+		corkScenarios, mmsgScenarios,
 	} {
 		all = append(all, part()...)
 	}

@@ -17,13 +17,21 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	if ep == nil || sk.Shutdown()&socket.SEND_SHUTDOWN != 0 {
 		return 0, brokenPipe(sk, ep)
 	}
+	t, more := of(sk), flags&socket.MSG_MORE != 0
+	if more {
+		t.hold(ep)
+	}
 	it := m.Iter()
 	total := it.Len()
 	n, terr := ep.Write(it, tcpip.WriteOptions{})
-	if terr == nil && int(n) == total {
-		return total, nil
+	sent, err := int(n), error(nil)
+	if terr != nil || sent != total {
+		sent, err = sendRest(sk, ep, it, sent, terr, sk.SndTimeo(flags&socket.MSG_DONTWAIT != 0))
 	}
-	return sendRest(sk, ep, it, int(n), terr, sk.SndTimeo(flags&socket.MSG_DONTWAIT != 0))
+	if !more && sent > 0 && t.held.Load() {
+		t.push(ep)
+	}
+	return sent, err
 }
 
 // sendRest goes on after a first write that did not take everything. sent

@@ -117,6 +117,9 @@ func setNodelay(t *sock, v int) error {
 	t.nodelay.Store(int32(socket.BoolInt(v != 0)))
 	if ep := t.Endpoint(); ep != nil {
 		ep.SocketOptions().SetDelayOption(v == 0)
+		if v != 0 {
+			pushOnce(ep)
+		}
 	}
 	return nil
 }

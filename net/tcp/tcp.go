@@ -8,6 +8,7 @@
 package tcp
 
 import (
+	"sync/atomic"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -39,6 +40,9 @@ var (
 type sock struct {
 	*inet.Sock
 	options
+
+	// held says that the last send had MSG_MORE; see cork.go.
+	held atomic.Bool
 }
 
 func of(sk *socket.Sock) *sock { return inet.Of(sk).Impl.(*sock) }
@@ -172,6 +176,7 @@ func (*Proto) Shutdown(sk *socket.Sock, how int) {
 		return
 	}
 	if ep := inet.Of(sk).Endpoint(); ep != nil && state(ep) != socket.TCP_CLOSE {
+		uncork(ep)
 		ep.Shutdown(tcpip.ShutdownWrite)
 	}
 }
@@ -187,6 +192,7 @@ func (*Proto) Close(sk *socket.Sock, linger time.Duration) {
 	if ep == nil {
 		return
 	}
+	uncork(ep)
 	ep.Close()
 	if linger <= 0 || !sk.Flag(socket.FlagLinger) {
 		return
