@@ -20,6 +20,7 @@ type options struct {
 	hops   atomic.Int32 // -1 is the default
 	tclass atomic.Int32
 	v6only atomic.Int32
+	more   moreOptions
 }
 
 // defaultTTL is the TTL and hop limit of packets whose socket sets none
@@ -55,6 +56,7 @@ func (o *options) inherit(from *options) {
 	o.hops.Store(from.hops.Load())
 	o.tclass.Store(from.tclass.Load())
 	o.v6only.Store(from.v6only.Load())
+	o.more.inherit(&from.more)
 }
 
 // apply sets on a fresh endpoint what differs from gVisor's defaults.
@@ -85,6 +87,7 @@ func (is *Sock) applySocketOptions(ep tcpip.Endpoint) {
 	for _, name := range [...]int{
 		socket.SO_REUSEADDR, socket.SO_REUSEPORT, socket.SO_KEEPALIVE, socket.SO_BROADCAST,
 		socket.SO_LINGER, socket.SO_SNDBUF, socket.SO_RCVBUF,
+		socket.SO_BINDTODEVICE, socket.SO_MARK, socket.SO_NO_CHECK,
 	} {
 		is.applySocketOption(ep, name, true)
 	}
@@ -112,6 +115,16 @@ func (is *Sock) applySocketOption(ep tcpip.Endpoint, name int, fresh bool) {
 		flag(socket.FlagLinger, func(on bool) {
 			so.SetLinger(tcpip.LingerOption{Enabled: on, Timeout: min(is.Linger(), time.Duration(1<<62))})
 		})
+	case socket.SO_BINDTODEVICE, socket.SO_BINDTOIFINDEX:
+		if index := is.BoundDevIf(); index != 0 || !fresh {
+			so.SetBindToDevice(int32(index))
+		}
+	case socket.SO_MARK:
+		if m := is.Mark(); m != 0 || !fresh {
+			so.SetMark(m)
+		}
+	case socket.SO_NO_CHECK:
+		flag(socket.FlagNoCheck, so.SetNoChecksum)
 	case socket.SO_SNDBUF:
 		if n := is.SndBuf(); n != 0 {
 			so.SetSendBufferSize(int64(n), true)
@@ -140,15 +153,15 @@ func (is *Sock) pass(name tcpip.SockOptInt, v int) {
 
 // IPOptions and IPv6Options are the tables of levels SOL_IP and SOL_IPV6.
 var (
-	IPOptions = socket.NewOptionTable(
+	IPOptions = socket.NewOptionTable(append(moreIPOptions(),
 		ipOption(IP_TOS, "IP_TOS", setTOS, func(is *Sock) int { return int(is.opts.tos.Load()) }),
 		ipOption(IP_TTL, "IP_TTL", setTTL, func(is *Sock) int { return orDefault(is.opts.ttl.Load()) }),
-	)
-	IPv6Options = socket.NewOptionTable(
+	)...)
+	IPv6Options = socket.NewOptionTable(append(moreIPv6Options(),
 		ipv6Option(IPV6_UNICAST_HOPS, "IPV6_UNICAST_HOPS", setHops, func(is *Sock) int { return orDefault(is.opts.hops.Load()) }),
 		ipv6Option(IPV6_V6ONLY, "IPV6_V6ONLY", setV6Only, func(is *Sock) int { return int(is.opts.v6only.Load()) }),
 		ipv6Option(IPV6_TCLASS, "IPV6_TCLASS", setTClass, func(is *Sock) int { return int(is.opts.tclass.Load()) }),
-	)
+	)...)
 )
 
 func orDefault(v int32) int {

@@ -1,6 +1,7 @@
 package inet
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"sync/atomic"
 
@@ -71,6 +72,8 @@ func (is *Sock) init(s *socket.Socket, protocol int) {
 		is.SetFlag(socket.FlagReuse, true)
 	}
 	is.opts.init(is.Net)
+	// inet6_create leaves IPv4's IP_MULTICAST_ALL off.
+	is.setFlag(noMulticastAll, is.Family == socket.AF_INET6)
 }
 
 // NewAccepted makes the Sock of a connection that a listener's endpoint
@@ -119,6 +122,7 @@ func (is *Sock) Ensure() (*Endpoint, error) {
 func (is *Sock) applyAll(ep tcpip.Endpoint) {
 	is.applySocketOptions(ep)
 	is.opts.apply(is.Family, ep)
+	is.opts.more.apply(is, ep)
 	is.Prot.(EndpointProto).ApplyOptions(is, ep)
 }
 
@@ -149,6 +153,26 @@ func (is *Sock) releaseEntry() { is.sw.put(is.entry) }
 // remembers it. Locked. On failure a fresh endpoint takes its place: gVisor's
 // may keep half of what was tried.
 func (is *Sock) Bind(addr socket.Sockaddr) error {
+	if lo, hi, set := is.localPorts(); set && addr.Port == 0 {
+		return is.bindInRange(addr, lo, hi)
+	}
+	return is.bindPort(addr)
+}
+
+// bindInRange tries the ports of IP_LOCAL_PORT_RANGE, from one by chance on.
+func (is *Sock) bindInRange(addr socket.Sockaddr, lo, hi uint16) error {
+	n := int(hi) - int(lo) + 1
+	start := rand.IntN(n)
+	for i := range n {
+		addr.Port = lo + uint16((start+i)%n)
+		if err := is.bindPort(addr); err != errno.EADDRINUSE {
+			return err
+		}
+	}
+	return errno.EADDRINUSE
+}
+
+func (is *Sock) bindPort(addr socket.Sockaddr) error {
 	ep, err := is.Ensure()
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func scenarios() []scenario {
 	for _, part := range []func() []scenario{
 		createScenarios, bindScenarios, listenScenarios, connectScenarios, acceptScenarios,
 		shutdownScenarios, closeScenarios, streamScenarios, dgramScenarios, pollScenarios,
-		optionScenarios, fdScenarios, unixScenarios, epollScenarios,
+		optionScenarios, moreOptionScenarios, fdScenarios, unixScenarios, epollScenarios,
 		corkScenarios, mmsgScenarios,
 	} {
 		all = append(all, part()...)

@@ -14,6 +14,12 @@ type Option struct {
 	Name  int
 	Label string // such as "SO_REUSEADDR"
 	State OptionState
+	Why   string // the reason, where the state is not OptionWorks
+
+	// AnyLen says that Set takes fewer bytes than an int has, too.
+	AnyLen bool
+	// Notify is the option's name for an OptionWatcher, if not its own.
+	Notify int
 
 	// Set takes the caller's bytes, which it does not keep. Nil is
 	// ENOPROTOOPT.
@@ -26,16 +32,21 @@ type Option struct {
 // OptionState says what an option is good for.
 type OptionState uint8
 
-// An option either works, or is kept and read back without effect.
+// An option works, or is kept and read back without effect, or is one of
+// Linux's that is ENOPROTOOPT here.
 const (
 	OptionWorks OptionState = iota
 	OptionStored
+	OptionRefused
 )
 
 // String names the state for a table.
 func (s OptionState) String() string {
-	if s == OptionStored {
+	switch s {
+	case OptionStored:
 		return "stored"
+	case OptionRefused:
+		return "ENOPROTOOPT"
 	}
 	return "works"
 }

@@ -44,6 +44,8 @@ type Sock struct {
 	rcvTimeo atomic.Int64
 	sndTimeo atomic.Int64
 	linger   atomic.Int64
+	opts     sockOptions
+	task     *Task // who made it, for privileges
 }
 
 // What a program may have chosen itself (include/net/sock.h).
@@ -75,7 +77,7 @@ const (
 // does not set are the family's.
 func InitSock(sk *Sock, s *Socket, protocol int, prot Proto) {
 	sk.Family, sk.Type, sk.Protocol = s.Family, s.Type, protocol
-	sk.Prot, sk.Net = prot, s.Task.Net
+	sk.Prot, sk.Net, sk.task = prot, s.Task.Net, s.Task
 	if sk.WQ == nil {
 		sk.WQ = &sk.wq
 	}
@@ -87,7 +89,8 @@ func InitSock(sk *Sock, s *Socket, protocol int, prot Proto) {
 // Linux's sk_clone.
 func (sk *Sock) Inherit(from *Sock) {
 	sk.Family, sk.Type, sk.Protocol = from.Family, from.Type, from.Protocol
-	sk.Prot, sk.Net = from.Prot, from.Net
+	sk.Prot, sk.Net, sk.task = from.Prot, from.Net, from.task
+	sk.opts.inherit(&from.opts)
 	sk.UserLocks = from.UserLocks &^ SOCK_BINDPORT_LOCK
 	sk.flags.Store(from.flags.Load())
 	sk.rcvBuf.Store(from.rcvBuf.Load())

@@ -89,14 +89,18 @@ func (s *Socket) GetSockOptInt(level, name int) (int, error) {
 	return OptInt(b[:])
 }
 
-// sockSetSockOpt is Linux's sock_setsockopt: every option, known or not,
-// needs at least an int.
+// sockSetSockOpt is Linux's sock_setsockopt: nearly every option, known or
+// not, needs at least an int.
 func (s *Socket) sockSetSockOpt(name int, val []byte) error {
-	if len(val) < SizeofInt {
+	o := solSocket.lookup(name)
+	if len(val) < SizeofInt && (o == nil || !o.AnyLen) {
 		return errno.EINVAL
 	}
 	if err := solSocket.Set(s.Sk, name, val); err != nil {
 		return err
+	}
+	if o.Notify != 0 {
+		name = o.Notify
 	}
 	if w, ok := s.Sk.Prot.(OptionWatcher); ok {
 		w.OptionSet(s.Sk, name)

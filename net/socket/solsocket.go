@@ -12,7 +12,7 @@ import (
 
 // solSocket is the table of level SOL_SOCKET (net/core/sock.c sk_setsockopt
 // and sk_getsockopt).
-var solSocket = NewOptionTable(
+var solSocket = NewOptionTable(append(append(moreSocketOptions(), filterOptions()...),
 	flagOption(SO_REUSEADDR, "SO_REUSEADDR", FlagReuse),
 	flagOption(SO_REUSEPORT, "SO_REUSEPORT", FlagReusePort),
 	flagOption(SO_KEEPALIVE, "SO_KEEPALIVE", FlagKeepOpen),
@@ -33,7 +33,7 @@ var solSocket = NewOptionTable(
 	timeOption(SO_SNDTIMEO, "SO_SNDTIMEO", wordTimeval, func(sk *Sock) *atomic.Int64 { return &sk.sndTimeo }),
 	timeOption(SO_RCVTIMEO_NEW, "SO_RCVTIMEO_NEW", longTimeval, func(sk *Sock) *atomic.Int64 { return &sk.rcvTimeo }),
 	timeOption(SO_SNDTIMEO_NEW, "SO_SNDTIMEO_NEW", longTimeval, func(sk *Sock) *atomic.Int64 { return &sk.sndTimeo }),
-)
+)...)
 
 func flagOption(name int, label string, f SockFlag) Option {
 	set, get := IntOption(

@@ -41,6 +41,7 @@ type options struct {
 	keepIdle  atomic.Int32
 	keepIntvl atomic.Int32
 	keepCnt   atomic.Int32
+	extra     moreOptions
 }
 
 func (o *options) init() {
@@ -54,6 +55,7 @@ func (o *options) inherit(from *options) {
 	o.keepIdle.Store(from.keepIdle.Load())
 	o.keepIntvl.Store(from.keepIntvl.Load())
 	o.keepCnt.Store(from.keepCnt.Load())
+	o.extra.inherit(&from.extra)
 }
 
 // ApplyOptions implements inet.EndpointProto.
@@ -71,6 +73,7 @@ func (*Proto) ApplyOptions(is *inet.Sock, ep tcpip.Endpoint) {
 	if v := o.keepCnt.Load(); v != defaultKeepCnt {
 		ep.SetSockOptInt(tcpip.KeepaliveCountOption, int(v))
 	}
+	o.extra.apply(ep)
 }
 
 func passKeepIdle(ep tcpip.Endpoint, seconds int32) {
@@ -98,13 +101,13 @@ func (*Proto) BufferSizes(sk *socket.Sock) (receive, send int) {
 }
 
 // Options is the table of level SOL_TCP.
-var Options = socket.NewOptionTable(
+var Options = socket.NewOptionTable(append(moreTCPOptions(),
 	intOption(TCP_NODELAY, "TCP_NODELAY", setNodelay, func(t *sock) int { return int(t.nodelay.Load()) }),
 	intOption(TCP_KEEPIDLE, "TCP_KEEPIDLE", setKeepIdle, func(t *sock) int { return int(t.keepIdle.Load()) }),
 	intOption(TCP_KEEPINTVL, "TCP_KEEPINTVL", setKeepIntvl, func(t *sock) int { return int(t.keepIntvl.Load()) }),
 	intOption(TCP_KEEPCNT, "TCP_KEEPCNT", setKeepCnt, func(t *sock) int { return int(t.keepCnt.Load()) }),
 	socket.Option{Level: socket.SOL_TCP, Name: TCP_INFO, Label: "TCP_INFO", Get: getInfo},
-)
+)...)
 
 func intOption(name int, label string, set func(t *sock, v int) error, get func(t *sock) int) socket.Option {
 	s, g := socket.IntOption(
@@ -158,12 +161,12 @@ func setKeepCnt(t *sock, v int) error {
 }
 
 // SetSockOpt is Linux's tcp_setsockopt: other levels are the family's, and
-// every option needs at least an int.
+// every option but a name needs at least an int.
 func (*Proto) SetSockOpt(sk *socket.Sock, level, name int, val []byte) error {
 	if level != socket.SOL_TCP {
 		return inet.Of(sk).SetSockOpt(level, name, val)
 	}
-	if len(val) < socket.SizeofInt {
+	if len(val) < socket.SizeofInt && name != TCP_CONGESTION {
 		return errno.EINVAL
 	}
 	return Options.Set(sk, name, val)

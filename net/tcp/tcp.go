@@ -279,7 +279,7 @@ func (*Proto) Poll(sk *socket.Sock) (mask socket.EventMask) {
 		mask |= socket.POLLIN | socket.POLLRDNORM | socket.POLLRDHUP
 	}
 	if !st.In(socket.TCP_SYN_SENT, socket.TCP_SYN_RECV) {
-		mask |= ready(ep, st, shut)
+		mask |= ready(sk, ep, st, shut)
 	}
 	if sk.HasErr() {
 		mask |= socket.POLLERR
@@ -289,8 +289,8 @@ func (*Proto) Poll(sk *socket.Sock) (mask socket.EventMask) {
 
 // ready returns what of reading and writing is possible. A Sock that is
 // closed or shut for sending is writable: a write fails at once.
-func ready(ep *inet.Endpoint, st socket.State, shut int) (mask socket.EventMask) {
-	if ep != nil && received(ep) > 0 {
+func ready(sk *socket.Sock, ep *inet.Endpoint, st socket.State, shut int) (mask socket.EventMask) {
+	if ep != nil && received(ep) >= sk.RcvLowat() {
 		mask |= waiter.ReadableEvents
 	}
 	if st == socket.TCP_CLOSE || shut&socket.SEND_SHUTDOWN != 0 {

@@ -20,6 +20,38 @@ const (
 // SendMsg is Linux's udp_sendmsg and udpv6_sendmsg, with their checks in
 // their order.
 func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
+	u := of(sk)
+	if flags&socket.MSG_MORE == 0 && !u.corked.Load() && !u.pending.Load() {
+		return transmit(sk, m, flags)
+	}
+	return sendCorked(sk, u, m, flags)
+}
+
+// sendCorked is SendMsg when the datagram has parts.
+func sendCorked(sk *socket.Sock, u *sock, m *socket.Msghdr, flags int) (int, error) {
+	is := inet.Of(sk)
+	limit := maxLen4
+	if is.Family == socket.AF_INET6 {
+		limit = maxLen6
+	}
+	var to *socket.Sockaddr
+	switch {
+	case flags&socket.MSG_OOB != 0 && is.Family == socket.AF_INET:
+		return 0, errno.EOPNOTSUPP
+	case u.pending.Load():
+	case m.HasName:
+		if _, err := sendTo(is, m.Name); err != nil {
+			return 0, err
+		}
+		to = &m.Name
+	case sk.Prot.State(sk) != socket.TCP_ESTABLISHED:
+		return 0, errno.EDESTADDRREQ
+	}
+	return u.cork(sk, m, to, flags&socket.MSG_MORE != 0 || u.corked.Load(), limit)
+}
+
+// transmit sends m as a datagram, or as several of UDP_SEGMENT's size.
+func transmit(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
 	is := inet.Of(sk)
 	it := m.Iter()
 	size := it.Len()
@@ -37,6 +69,17 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 		return 0, errno.EPIPE // closed meanwhile
 	}
 	var opts tcpip.WriteOptions
+	segment, tos := int(of(sk).segment.Load()), -1
+	if len(m.Control) > 0 {
+		c, err := is.ParseControl(m.Control)
+		if err != nil {
+			return 0, err
+		}
+		opts.ControlMessages, tos = c.SendableControlMessages, c.TOS
+		if c.Segment != 0 {
+			segment = c.Segment
+		}
+	}
 	var to tcpip.FullAddress
 	limit := maxLen4
 	if m.HasName && !(is.Family == socket.AF_INET6 && m.Name.Len >= sizeofFamily && m.Name.Family == socket.AF_UNSPEC) {
@@ -60,8 +103,40 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	case size > limit:
 		return 0, errno.EMSGSIZE
 	}
-	if _, terr := ep.Write(it, opts); terr != nil {
+	if segment != 0 && size > segment {
+		return sendSegments(sk, ep, it, opts, segment)
+	}
+	restore := func() {}
+	if tos >= 0 {
+		restore = is.OverrideTOS(tos)
+	}
+	_, terr := ep.Write(it, opts)
+	restore()
+	if terr != nil {
 		return sendFailed(sk, ep, m, opts, terr, flags)
+	}
+	return size, nil
+}
+
+// sendSegments cuts what is sent into datagrams of the given size, as
+// UDP_SEGMENT asks; a device that cannot cut leaves it to this
+// (udp_send_skb, udp_segment). EINVAL when there are too many.
+func sendSegments(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, opts tcpip.WriteOptions, segment int) (int, error) {
+	size := it.Len()
+	if size > segment*maxSegments {
+		return 0, errno.EINVAL
+	}
+	b := make([]byte, segment)
+	for sent := 0; sent < size; {
+		n, _ := it.Read(b)
+		var part socket.Msghdr
+		part.SetBuffer(b[:n])
+		if _, terr := ep.Write(part.Iter(), opts); terr != nil {
+			if _, err := sendFailed(sk, ep, &part, opts, terr, 0); err != nil {
+				return 0, err
+			}
+		}
+		sent += n
 	}
 	return size, nil
 }
@@ -127,7 +202,7 @@ func ensureBound(is *inet.Sock) error {
 // RecvMsg is Linux's udp_recvmsg.
 func (*Proto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
 	if flags&socket.MSG_ERRQUEUE != 0 {
-		return 0, errno.EAGAIN // the queue is empty: nothing is put there yet
+		return inet.Of(sk).RecvErr(m, flags)
 	}
 	is := inet.Of(sk)
 	n, err := recvOnce(is, m, flags)
@@ -175,6 +250,10 @@ func recvOnce(is *inet.Sock, m *socket.Msghdr, flags int) (int, error) {
 		return 0, errno.FromTCPIP(terr)
 	}
 	m.Name, m.HasName = is.ToSockaddr(res.RemoteAddr), true
+	if is.Flag(socket.FlagRxqOvfl) {
+		is.TellDrops(m, drops(ep))
+	}
+	is.TellReceived(m, &res.ControlMessages)
 	if res.Total > size {
 		m.Flags |= socket.MSG_TRUNC
 		if flags&socket.MSG_TRUNC == 0 {
@@ -182,4 +261,12 @@ func recvOnce(is *inet.Sock, m *socket.Msghdr, flags int) (int, error) {
 		}
 	}
 	return res.Total, nil
+}
+
+// drops counts the datagrams for which there was no room.
+func drops(ep *inet.Endpoint) uint32 {
+	if st, ok := ep.Stats().(*tcpip.TransportEndpointStats); ok {
+		return uint32(st.ReceiveErrors.ReceiveBufferOverflow.Value())
+	}
+	return 0
 }

@@ -37,10 +37,13 @@ func (*Proto) Name() string { return "UDP" }
 func (*Proto) Transport() tcpip.TransportProtocolNumber { return gudp.ProtocolNumber }
 
 // Init is Linux's udp_init_sock.
-func (*Proto) Init(*socket.Sock) error { return nil }
+func (*Proto) Init(sk *socket.Sock) error {
+	inet.Of(sk).Impl = &sock{}
+	return nil
+}
 
-// ApplyOptions implements inet.EndpointProto. UDP has no options of its own
-// yet.
+// ApplyOptions implements inet.EndpointProto. None of UDP's own options is
+// the endpoint's.
 func (*Proto) ApplyOptions(*inet.Sock, tcpip.Endpoint) {}
 
 // OptionSet implements socket.OptionWatcher.
@@ -155,6 +158,9 @@ func (*Proto) Poll(sk *socket.Sock) (mask socket.EventMask) {
 	if mask&socket.POLLOUT != 0 {
 		mask |= socket.POLLWRBAND
 	}
+	if inet.Of(sk).ErrQueued() {
+		mask |= socket.POLLERR
+	}
 	shut := sk.Shutdown()
 	if shut&socket.RCV_SHUTDOWN != 0 {
 		mask |= socket.POLLRDHUP | waiter.ReadableEvents
@@ -225,6 +231,3 @@ func (*Proto) GetSockOpt(sk *socket.Sock, level, name int, val []byte) (int, err
 	}
 	return Options.Get(sk, name, val)
 }
-
-// Options is the table of level SOL_UDP.
-var Options = socket.NewOptionTable()
