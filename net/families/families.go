@@ -8,6 +8,7 @@ import (
 
 	"github.com/tamanet/tamanet/net/errno"
 	"github.com/tamanet/tamanet/net/inet"
+	"github.com/tamanet/tamanet/net/packet"
 	"github.com/tamanet/tamanet/net/socket"
 	"github.com/tamanet/tamanet/net/tcp"
 	"github.com/tamanet/tamanet/net/udp"
@@ -28,6 +29,7 @@ var table = []func() error{
 	func() error { return inet.Register(InetSW()) },
 	func() error { return inet.Register6(InetSW6()) },
 	unix.Register,
+	packet.Register,
 }
 
 // InetSW returns a fresh copy of AF_INET's switch: Linux's inetsw_array

@@ -10,6 +10,7 @@ import (
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"gvisor.dev/gvisor/pkg/tcpip/link/packetsocket"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"github.com/tamanet/tamanet/net/errno"
@@ -82,9 +83,10 @@ func (s *Stack) AddInterface(cfg InterfaceConfig) (index int, err error) {
 		return 0, fmt.Errorf("netdev: interface %q: %w", cfg.Name, net.ErrClosed)
 	}
 	id := s.nextID
-	// Packet sockets see frames only where link packets are delivered.
-	opts := stack.NICOptions{Name: cfg.Name, DeliverLinkPackets: true}
-	if terr := s.ip.CreateNICWithOptions(id, cfg.Link, opts); terr != nil {
+	// Packet sockets are shown every frame. NICOptions.DeliverLinkPackets
+	// would spare them those of protocols that the stack does not speak.
+	link := packetsocket.New(cfg.Link)
+	if terr := s.ip.CreateNICWithOptions(id, link, stack.NICOptions{Name: cfg.Name}); terr != nil {
 		return 0, fmt.Errorf("netdev: interface %q: %w", cfg.Name, errno.FromTCPIP(terr))
 	}
 	s.nextID++

@@ -29,7 +29,7 @@ func scenarios() []scenario {
 	for _, part := range []func() []scenario{
 		createScenarios, bindScenarios, listenScenarios, connectScenarios, acceptScenarios,
 		shutdownScenarios, closeScenarios, streamScenarios, dgramScenarios, pollScenarios,
-		optionScenarios, moreOptionScenarios, fdScenarios, unixScenarios, epollScenarios,
+		optionScenarios, moreOptionScenarios, fdScenarios, unixScenarios, filterScenarios, packetScenarios, epollScenarios,
 		corkScenarios, mmsgScenarios,
 	} {
 		all = append(all, part()...)
@@ -136,6 +136,9 @@ func (r *run) disown(fd int) {
 func (r *run) addr(a socket.Sockaddr) string {
 	if a.Family == socket.AF_UNIX {
 		return unixName(a)
+	}
+	if a.Family == socket.AF_PACKET {
+		return packetName(a)
 	}
 	if !a.IP().IsValid() {
 		return fmt.Sprintf("family %d", a.Family)

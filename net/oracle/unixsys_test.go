@@ -21,6 +21,8 @@ type controlSys interface {
 	recvctl(fd int, b, control []byte, flags int) (n, controllen, msgflags int, err error)
 	unlink(path string) error
 	siocoutq(fd int) (int, error)
+	// attach gives fd a filter, from its C structures.
+	attach(fd int, prog []byte) error
 	// cred is who the caller is.
 	cred() socket.Ucred
 }
@@ -82,6 +84,20 @@ func (linux) siocoutq(fd int) (int, error) {
 	return n, fromGo(err)
 }
 
+func (linux) attach(fd int, prog []byte) error {
+	fprog := unix.SockFprog{Len: uint16(len(prog) / socket.SizeofSockFilter)}
+	if len(prog) > 0 {
+		// SAFETY: struct sock_filter has the layout of prog, which outlives
+		// the call.
+		fprog.Filter = (*unix.SockFilter)(unsafe.Pointer(&prog[0]))
+	}
+	// SAFETY: the kernel reads fprog and what it points to.
+	_, _, e := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		uintptr(unsafe.Pointer(&fprog)), unsafe.Sizeof(fprog), 0)
+	_, err := result(0, e)
+	return err
+}
+
 func (linux) cred() socket.Ucred {
 	return socket.Ucred{Pid: int32(os.Getpid()), Uid: uint32(os.Getuid()), Gid: uint32(os.Getgid())}
 }
@@ -111,6 +127,10 @@ func (s tamanet) siocoutq(fd int) (int, error) {
 	var n int
 	err := s.t.Ioctl(fd, socket.SIOCOUTQ, &n)
 	return n, err
+}
+
+func (s tamanet) attach(fd int, prog []byte) error {
+	return s.t.SetSockOpt(fd, socket.SOL_SOCKET, socket.SO_ATTACH_FILTER, prog)
 }
 
 func (s tamanet) cred() socket.Ucred { return s.t.Cred }

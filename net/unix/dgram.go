@@ -201,6 +201,9 @@ func (u *sock) tryDeliver(msg *message, to *address) (*sock, error) {
 	switch {
 	case other == nil:
 		return nil, errno.ENOTCONN
+	case !msg.filter(other):
+		msg.free()
+		return nil, nil // the sender does not learn of it
 	case !u.maySend(other):
 		return nil, errno.EPERM
 	case other.q.isDead():
@@ -216,6 +219,16 @@ func (u *sock) tryDeliver(msg *message, to *address) (*sock, error) {
 	}
 	other.WQ.Notify(waiter.ReadableEvents)
 	return other, nil
+}
+
+// filter cuts the message to what other's filter lets pass, and reports
+// whether anything does.
+func (m *message) filter(other *sock) bool {
+	cut, ok := other.Passes(m.data)
+	if ok {
+		m.data = cut
+	}
+	return ok
 }
 
 // peerGone is what sending to a closed socket returns. A datagram socket has

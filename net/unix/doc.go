@@ -64,6 +64,8 @@
 //	SO_PEERCRED   works; on other families no peer (0, -1, -1)
 //	SO_PASSSEC SO_PEERSEC SO_PASSPIDFD SO_PEERPIDFD SO_PEERGROUPS
 //	              ENOPROTOOPT: there are no labels, processes or groups
+//	SO_ATTACH_FILTER  works on datagrams and seqpackets, over their data;
+//	              stored on streams, as on Linux
 //	SO_RCVBUF     stored: what is received is charged to the sender
 //
 // # Locks, in the order in which they are taken

@@ -198,6 +198,10 @@ func (*common) BufferSizes(sk *socket.Sock) (receive, send int) {
 	return n, n
 }
 
+// Filters implements socket.Filterer. A stream's filter has no effect, as on
+// Linux.
+func (*common) Filters(*socket.Sock) bool { return true }
+
 // Queued implements socket.Queuer.
 func (*common) Queued(sk *socket.Sock) (receive, send int) {
 	u := of(sk)
