@@ -36,8 +36,9 @@ type Stats struct {
 	// TxFrames and TxBytes were queued to the hardware.
 	TxFrames, TxBytes uint64
 	// TxChecksum of them left their checksum to the hardware, TxSegmented were
-	// cut into several by it, and RxChecksum of the RxFrames came with ChecksumGood.
-	TxChecksum, TxSegmented, RxChecksum uint64
+	// cut into several by it; RxChecksum of the RxFrames came with ChecksumGood, and
+	// RxSegmented are TCP segments that the hardware has left, or put, together.
+	TxChecksum, TxSegmented, RxChecksum, RxSegmented uint64
 	// TxFull frames were refused with ErrFull.
 	TxFull uint64
 	// TxInvalid frames were refused with ErrFrame.
@@ -78,6 +79,7 @@ func (s *Stats) Each(f func(name string, value uint64)) {
 		{"tx_csum_offload", s.TxChecksum},
 		{"tx_tso_packets", s.TxSegmented},
 		{"rx_csum_offload", s.RxChecksum},
+		{"rx_lro_packets", s.RxSegmented},
 		{"tx_full", s.TxFull},
 		{"tx_invalid", s.TxInvalid},
 		{"tx_unmapped", s.TxUnmapped},

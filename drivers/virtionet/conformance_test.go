@@ -17,7 +17,9 @@ var testMAC = nic.MAC{2, 0, 0, 0, 0, 1}
 const (
 	offloads = virtionet.FeatureCsum | virtionet.FeatureGuestCsum | virtionet.FeatureHostTSO4 |
 		virtionet.FeatureHostTSO6 | virtionet.FeatureHostECN
-	every virtio.Features = offloads
+	large = virtionet.FeatureMrgRxbuf | virtionet.FeatureGuestTSO4 | virtionet.FeatureGuestTSO6 | virtionet.FeatureGuestECN
+
+	every virtio.Features = offloads | large
 )
 
 // gate is a wire that can be held up.
@@ -58,6 +60,9 @@ func TestConformance(t *testing.T) {
 		{"256 descriptors", 1500, 256, 0},
 		{"4 descriptors", 1500, 4, 0},
 		{"jumbo", 9000, 64, 0},
+		{"checksums and segmentation", 1500, 256, offloads},
+		{"mergeable buffers, jumbo", 9000, 64, virtionet.FeatureMrgRxbuf},
+		{"mergeable buffers, jumbo, 4 descriptors", 9000, 4, virtionet.FeatureMrgRxbuf},
 		{"every feature", 1500, 256, every},
 		{"every feature, 4 descriptors", 1500, 4, every},
 		{"every feature, jumbo", 9000, 64, every},

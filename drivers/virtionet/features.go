@@ -13,15 +13,20 @@ const (
 	FeatureGuestCsum virtio.Features = 1 << 1
 	FeatureMTU       virtio.Features = 1 << 3
 	FeatureMAC       virtio.Features = 1 << 5
+	FeatureGuestTSO4 virtio.Features = 1 << 7
+	FeatureGuestTSO6 virtio.Features = 1 << 8
+	FeatureGuestECN  virtio.Features = 1 << 9
 	FeatureHostTSO4  virtio.Features = 1 << 11
 	FeatureHostTSO6  virtio.Features = 1 << 12
 	FeatureHostECN   virtio.Features = 1 << 13
+	FeatureMrgRxbuf  virtio.Features = 1 << 15
 	FeatureStatus    virtio.Features = 1 << 16
 )
 
 // wantedFeatures are those that the driver knows.
 const wantedFeatures = FeatureMTU | FeatureMAC | FeatureStatus | FeatureCsum | FeatureGuestCsum |
-	FeatureHostTSO4 | FeatureHostTSO6 | FeatureHostECN
+	FeatureHostTSO4 | FeatureHostTSO6 | FeatureHostECN |
+	FeatureMrgRxbuf | FeatureGuestTSO4 | FeatureGuestTSO6 | FeatureGuestECN
 
 // featureNames are the names for ParseFeatures.
 var featureNames = []struct {
@@ -33,12 +38,20 @@ var featureNames = []struct {
 	{"tso4", FeatureHostTSO4},
 	{"tso6", FeatureHostTSO6},
 	{"ecn", FeatureHostECN},
+	{"mrg_rxbuf", FeatureMrgRxbuf},
+	{"guest_tso4", FeatureGuestTSO4},
+	{"guest_tso6", FeatureGuestTSO6},
+	{"guest_ecn", FeatureGuestECN},
 }
 
-// needs says what a feature is of no use without (§5.1.3.1).
+// needs says what a feature is of no use without (§5.1.3.1). A device may offer to
+// receive long segments without mergeable buffers, but then each buffer would have to
+// hold 64 KiB.
 var needs = []struct{ feature, needed virtio.Features }{
 	{FeatureHostTSO4, FeatureCsum},
 	{FeatureHostTSO6, FeatureCsum},
+	{FeatureGuestTSO4, FeatureGuestCsum | FeatureMrgRxbuf},
+	{FeatureGuestTSO6, FeatureGuestCsum | FeatureMrgRxbuf},
 }
 
 // negotiate agrees on those of want that the device offers, each with all that
@@ -62,6 +75,9 @@ func usable(f virtio.Features) virtio.Features {
 	}
 	if f&(FeatureHostTSO4|FeatureHostTSO6) == 0 {
 		f &^= FeatureHostECN
+	}
+	if f&(FeatureGuestTSO4|FeatureGuestTSO6) == 0 {
+		f &^= FeatureGuestECN
 	}
 	return f
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tamanet/tamanet/drivers/nic"
+	"github.com/tamanet/tamanet/drivers/virtio"
 )
 
 var (
@@ -77,6 +78,28 @@ func (d *Device) checksum(h *header, bytes []byte, size int) (good, needed, ok b
 	}
 	start, plain := transportStart(bytes)
 	return plain && (!needed || start == int(h.csumStart)), needed, true
+}
+
+// gsoNegotiated says whether the device may put h's gso_type before a frame (§5.1.6.4.1).
+func (d *Device) gsoNegotiated(h *header) bool {
+	if !d.features.Has(FeatureGuestCsum) {
+		return true // not looked at, either
+	}
+	needed := virtio.Features(0)
+	switch h.gsoType &^ gsoECN {
+	case gsoNone:
+		return h.gsoType == gsoNone
+	case gsoTCP4:
+		needed = FeatureGuestTSO4
+	case gsoTCP6:
+		needed = FeatureGuestTSO6
+	default:
+		return false
+	}
+	if h.gsoType&gsoECN != 0 {
+		needed |= FeatureGuestECN
+	}
+	return d.features.Has(needed) && h.gsoSize != 0
 }
 
 // Protocols that transportStart knows.

@@ -51,9 +51,9 @@ func change(b []byte, f func(b []byte)) []byte {
 // TestReceiveChecksum is about what the driver makes of the header.
 func TestReceiveChecksum(t *testing.T) {
 	const all = virtionet.FeatureGuestCsum
-	valid := virtionettest.Header{Flags: virtionettest.DataValid, NumBuffers: 1}
+	valid := virtionettest.Header{Flags: virtionettest.DataValid}
 	partial := func(start, offset uint16) virtionettest.Header {
-		return virtionettest.Header{Flags: virtionettest.NeedsCsum, CsumStart: start, CsumOffset: offset, NumBuffers: 1}
+		return virtionettest.Header{Flags: virtionettest.NeedsCsum, CsumStart: start, CsumOffset: offset}
 	}
 	for _, tc := range []struct {
 		name     string
@@ -66,7 +66,7 @@ func TestReceiveChecksum(t *testing.T) {
 	}{
 		{"found right, TCP", all, valid, ip4(6, 40), true, false, false},
 		{"found right, UDP over IPv6", all, valid, ip6(17, 40), true, false, false},
-		{"nothing said", all, virtionettest.Header{NumBuffers: 1}, ip4(6, 40), false, false, false},
+		{"nothing said", all, virtionettest.Header{}, ip4(6, 40), false, false, false},
 		{"not negotiated", 0, valid, ip4(6, 40), false, false, false},
 		{"not negotiated, partial", 0, partial(34, 16), ip4(6, 40), false, false, false},
 		{"another protocol", all, valid, ip4(132, 40), false, false, false},
@@ -218,7 +218,10 @@ func TestFeaturesComeWithWhatTheyNeed(t *testing.T) {
 		offered, disabled, want virtio.Features
 	}{
 		{"all", every, 0, every},
-		{"all but checksums", every, virtionet.FeatureCsum, virtionet.FeatureGuestCsum},
+		{"all but checksums", every, virtionet.FeatureCsum, virtionet.FeatureGuestCsum | large},
+		{"all but mergeable buffers", every, virtionet.FeatureMrgRxbuf, offloads},
+		{"large receive without checksums offered", large, 0, virtionet.FeatureMrgRxbuf},
+		{"ECN without large receive", every, virtionet.FeatureGuestTSO4 | virtionet.FeatureGuestTSO6, offloads | virtionet.FeatureMrgRxbuf},
 		{"TSO4 without checksums offered", virtionet.FeatureHostTSO4, 0, 0},
 		{"ECN without TSO", virtionet.FeatureCsum | virtionet.FeatureHostECN, 0, virtionet.FeatureCsum},
 		{"unknown ones", 1 << 60, 0, 0},

@@ -31,8 +31,10 @@ type rig struct {
 	frames   [][]byte // as received
 	good     []bool   // their ChecksumGood
 	disable  virtio.Features
+	starve   bool // Buffer returns nil
 	// onReceive is called in Receive, without the lock. Set it in update.
 	onReceive func()
+	onFrame   func(*nic.RxFrame)
 	// onReady is called in TransmitReady in the same way.
 	onReady func()
 }
@@ -134,7 +136,15 @@ func (b *rxBuffer) Bytes() []byte { return b.mem }
 func (b *rxBuffer) Release()      { b.r.update(func() { b.r.out-- }) }
 
 func (r *rig) Buffer(n int) nic.Buffer {
-	r.update(func() { r.out++ })
+	starve := false
+	r.update(func() {
+		if starve = r.starve; !starve {
+			r.out++
+		}
+	})
+	if starve {
+		return nil
+	}
 	return &rxBuffer{r, make([]byte, n)}
 }
 
@@ -144,6 +154,9 @@ func (r *rig) Receive(f *nic.RxFrame) {
 	r.mu.Unlock()
 	if hook != nil {
 		hook()
+	}
+	if r.onFrame != nil {
+		r.onFrame(f)
 	}
 	var b []byte
 	for _, p := range f.Parts {

@@ -8,10 +8,10 @@ import (
 
 // counters are what the driver itself counts of nic.Stats.
 type counters struct {
-	rxFrames, rxBytes, rxNoBuffer, rxLength, rxOffload, rxChecksum atomic.Uint64
-	txFrames, txBytes, txFull, txInvalid, txUnmapped, txErrors     atomic.Uint64
-	txChecksum, txSegmented                                        atomic.Uint64
-	interrupts, resets                                             atomic.Uint64
+	rxFrames, rxBytes, rxNoBuffer, rxLength, rxOffload, rxChecksum, rxSegmented atomic.Uint64
+	txFrames, txBytes, txFull, txInvalid, txUnmapped, txErrors                  atomic.Uint64
+	txChecksum, txSegmented                                                     atomic.Uint64
+	interrupts, resets                                                          atomic.Uint64
 }
 
 // Stats implements nic.Statistics.
@@ -24,6 +24,7 @@ func (d *Device) Stats() nic.Stats {
 		RxLength:    c.rxLength.Load(),
 		RxOffload:   c.rxOffload.Load(),
 		RxChecksum:  c.rxChecksum.Load(),
+		RxSegmented: c.rxSegmented.Load(),
 		TxFrames:    c.txFrames.Load(),
 		TxBytes:     c.txBytes.Load(),
 		TxChecksum:  c.txChecksum.Load(),

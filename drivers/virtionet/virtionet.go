@@ -5,9 +5,13 @@
 //
 //	csum, guest_csum    the other side completes, or has found right, checksums of TCP and UDP
 //	tso4, tso6, ecn     the device cuts long TCP segments into frames
+//	mrg_rxbuf           a received frame may lie in several small buffers
+//	guest_tso4, guest_tso6, guest_ecn
+//	                    the device hands up TCP segments longer than the MTU: as
+//	                    a neighbour on the same host left them uncut, or put together
 //
-// An appliance that forwards packets is better off without guest_csum: the checksum of what a
-// neighbour on the same host has sent is then not in the packet.
+// An appliance that forwards packets switches guest_tso4 and guest_tso6 off: what
+// is longer than the MTU cannot go on.
 //
 // A device's goroutine waits for the interrupt and then, as Linux's NAPI does, polls with
 // interrupts off until both rings are empty, switches them on and looks once more.
@@ -19,7 +23,7 @@
 // reset and set up again with the same features; one that does so again and again without
 // a good frame in between is given up, with the link down.
 //
-// Not there yet: mergeable buffers, event indices, indirect
+// Not there yet: event indices, indirect
 // descriptors, multiqueue, the control queue.
 package virtionet
 
@@ -101,9 +105,15 @@ type Device struct {
 	rx struct {
 		q *virtio.Queue
 		// bufs are the buffers with the device, by head.
-		bufs  []nic.Buffer
-		frame nic.RxFrame
-		seg   [1]virtio.Segment
+		bufs []nic.Buffer
+		// frame is the one that is being received, size its bytes so far, missing
+		// how many buffers it still lacks; skip says that it is lost already.
+		frame   nic.RxFrame
+		header  header
+		size    int
+		missing int
+		skip    bool
+		seg     [1]virtio.Segment
 	}
 
 	// mu guards state, tx and the queue's counters. It is not held over a
@@ -225,7 +235,7 @@ func (d *Device) setup(c Config) (err error) {
 	d.info.MaxParts = min(maxParts, d.tx.q.Size()-1)
 	d.rx.bufs = make([]nic.Buffer, d.rx.q.Size())
 	d.tx.owners = make([]nic.Owner, d.tx.q.Size())
-	d.rx.frame.Parts = make([]nic.RxPart, 1)
+	d.rx.frame.Parts = make([]nic.RxPart, 0, maxRxParts)
 	d.tx.q.DisableInterrupts()
 	return nil
 }

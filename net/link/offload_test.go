@@ -16,7 +16,9 @@ import (
 
 const (
 	txOffloads = virtionet.FeatureCsum | virtionet.FeatureHostTSO4 | virtionet.FeatureHostTSO6
-	allOffload = txOffloads | virtionet.FeatureGuestCsum | virtionet.FeatureHostECN
+	rxOffloads = virtionet.FeatureGuestCsum | virtionet.FeatureMrgRxbuf | virtionet.FeatureGuestTSO4 |
+		virtionet.FeatureGuestTSO6 | virtionet.FeatureGuestECN
+	allOffload = txOffloads | rxOffloads | virtionet.FeatureHostECN
 )
 
 // bridge joins two hosts as a host's bridge joins its guests: what a guest leaves to its device is
@@ -26,7 +28,6 @@ func bridge(tb testing.TB, a, b *host) {
 	to := func(peer *host) func(virtionettest.Header, []byte) {
 		return func(h virtionettest.Header, frame []byte) {
 			if peer.net.Takes(h) {
-				h.NumBuffers = 1
 				peer.net.DeliverWaitRaw(h, frame)
 				return
 			}
@@ -53,18 +54,23 @@ func TestTCPWithOffloads(t *testing.T) {
 		mtu      int
 		ring     uint32
 		from, to virtio.Features
-		segments bool // are cut by the device
+		segments bool // are left to the device to cut
 		good     bool // checksums need no look
+		whole    bool // segments come up uncut
 	}{
-		{"all", v4, 1500, 256, allOffload, allOffload, true, true},
-		{"all, IPv6", v6, 1500, 256, allOffload, allOffload, true, true},
-		{"all, jumbo frames", v4, 9000, 64, allOffload, allOffload, true, true},
-		{"all, tiny rings", v4, 1500, 8, allOffload, allOffload, true, true},
-		{"sender's only", v4, 1500, 256, txOffloads, 0, true, false},
-		{"sender's only, IPv6", v6, 1500, 256, txOffloads, 0, true, false},
-		{"receiver's only", v4, 1500, 256, 0, allOffload, false, false},
-		{"without TSO6", v4, 1500, 256, allOffload &^ virtionet.FeatureHostTSO6, allOffload, false, false},
-		{"checksum only", v4, 1500, 256, virtionet.FeatureCsum, virtionet.FeatureGuestCsum, false, false},
+		{"all", v4, 1500, 256, allOffload, allOffload, true, true, true},
+		{"all, IPv6", v6, 1500, 256, allOffload, allOffload, true, true, true},
+		{"all, jumbo frames", v4, 9000, 64, allOffload, allOffload, true, true, true},
+		{"all, tiny rings", v4, 1500, 8, allOffload, allOffload, true, true, true},
+		{"sender's only", v4, 1500, 256, txOffloads, 0, true, false, false},
+		{"sender's only, IPv6", v6, 1500, 256, txOffloads, 0, true, false, false},
+		{"mergeable buffers only", v4, 1500, 256, txOffloads, virtionet.FeatureMrgRxbuf, true, false, false},
+		{"mergeable buffers and jumbo frames", v4, 9000, 64, txOffloads, virtionet.FeatureMrgRxbuf, true, false, false},
+		{"all but large receive", v4, 1500, 256, allOffload, virtionet.FeatureGuestCsum | virtionet.FeatureMrgRxbuf, true, true, false},
+		{"all but mergeable buffers", v4, 1500, 256, allOffload, allOffload &^ virtionet.FeatureMrgRxbuf, true, true, false},
+		{"receiver's only", v4, 1500, 256, 0, allOffload, false, false, false},
+		{"without TSO6", v4, 1500, 256, allOffload &^ virtionet.FeatureHostTSO6, allOffload, false, false, false},
+		{"checksum only", v4, 1500, 256, virtionet.FeatureCsum, virtionet.FeatureGuestCsum, false, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newHostOver(t, tc.addrs[0], tc.mtu, tc.ring, tc.from)
@@ -75,7 +81,7 @@ func TestTCPWithOffloads(t *testing.T) {
 			if (sent.TxSegmented > 0) != tc.segments || sent.TxInvalid != 0 {
 				t.Errorf("sender: %+v", sent)
 			}
-			if (got.RxChecksum > 0) != tc.good || got.RxOffload != 0 {
+			if (got.RxSegmented > 0) != tc.whole || (got.RxChecksum > 0) != tc.good || got.RxOffload+got.RxLength != 0 {
 				t.Errorf("receiver: %+v", got)
 			}
 		})
@@ -104,7 +110,7 @@ func TestChecksumGoodIsForOnePacket(t *testing.T) {
 	r.Start(func([]byte) {})
 	frame := ethernet(ourMAC, otherMAC, header.IPv4ProtocolNumber, string(ipv4Header(40))+"0123456789012345678901234567890123456789")
 	for i, valid := range []bool{true, false, true} {
-		h := virtionettest.Header{NumBuffers: 1}
+		h := virtionettest.Header{}
 		if valid {
 			h.Flags = virtionettest.DataValid
 		}

@@ -136,6 +136,9 @@ func (q *Queue) Next() (c *Chain, ok bool, err error) {
 	}
 }
 
+// Back puts the last n chains that Next has taken back.
+func (q *Queue) Back(n int) { q.lastAvail -= uint16(n) }
+
 // Use puts a used entry into the ring, of which the driver learns by Publish.
 // Nothing checks the entry.
 func (q *Queue) Use(id, length uint32) {

@@ -25,8 +25,9 @@ type Net struct {
 	// room is signalled when the driver may have given receive buffers.
 	room chan struct{}
 
-	// frame is the transmitting goroutine's.
-	frame []byte
+	// frame is the transmitting goroutine's, header of Work.
+	frame  []byte
+	header [headerLen]byte
 
 	mu   sync.Mutex
 	errs []error
@@ -178,32 +179,65 @@ func (n *Net) transmit(send func(Header, []byte)) {
 
 // Deliver puts a frame into the driver's next receive buffer. It returns false,
 // with the frame dropped, when there is none.
-func (n *Net) Deliver(frame []byte) (ok bool) { return n.DeliverRaw(Header{NumBuffers: 1}, frame) }
+func (n *Net) Deliver(frame []byte) (ok bool) { return n.DeliverRaw(Header{}, frame) }
 
-// DeliverRaw is Deliver with the header h in front of the frame.
+// DeliverRaw is Deliver with the header h in front of the frame. Buffers that the driver
+// has agreed to have merged are, and NumBuffers says how many.
 func (n *Net) DeliverRaw(h Header, frame []byte) (ok bool) {
 	n.Work(func() {
 		q := n.Queue(0)
+		h.NumBuffers = 1
+		if n.Accepted().Has(virtionet.FeatureMrgRxbuf) {
+			h.NumBuffers = n.needed(q, headerLen+len(frame))
+		}
+		if h.NumBuffers == 0 {
+			return
+		}
+		n.header = h.bytes()
+		rest := [...][]byte{n.header[:], frame}
+		for range h.NumBuffers {
+			c, got, err := q.Next()
+			if err != nil {
+				n.fail(err)
+			}
+			if !got {
+				return
+			}
+			ok = true
+			q.Use(uint32(c.Head), uint32(fill(c.In, &rest)))
+		}
+		q.Publish()
+		q.Interrupt()
+	})
+	return ok
+}
+
+// needed says how many of the driver's next buffers hold size bytes, 0 when all do not.
+func (n *Net) needed(q *virtiotest.Queue, size int) (count uint16) {
+	for size > 0 {
 		c, got, err := q.Next()
 		if err != nil {
 			n.fail(err)
 		}
 		if !got {
-			return
+			q.Back(int(count))
+			return 0
 		}
-		ok = true
-		q.Finish(uint32(c.Head), uint32(fill(c.In, h, frame)))
-	})
-	return ok
+		count++
+		for _, b := range c.In {
+			size -= len(b)
+		}
+	}
+	q.Back(int(count))
+	return count
 }
 
-// fill writes a header and a frame into the buffers.
-func fill(in [][]byte, h Header, frame []byte) (n int) {
-	header := h.bytes()
-	for _, part := range [][]byte{header[:], frame} {
-		for len(part) > 0 && len(in) > 0 {
-			m := copy(in[0], part)
-			part, in[0] = part[m:], in[0][m:]
+// fill moves what fits of a header and a frame into the buffers.
+func fill(in [][]byte, rest *[2][]byte) (n int) {
+	for i := range rest {
+		for len(rest[i]) > 0 && len(in) > 0 {
+			m := copy(in[0], rest[i])
+			rest[i], in[0] = rest[i][m:], in[0][m:]
 			n += m
 			if len(in[0]) == 0 {
 				in = in[1:]
@@ -214,7 +248,7 @@ func fill(in [][]byte, h Header, frame []byte) (n int) {
 }
 
 // DeliverWait is Deliver that waits for a buffer while the device is live.
-func (n *Net) DeliverWait(frame []byte) bool { return n.DeliverWaitRaw(Header{NumBuffers: 1}, frame) }
+func (n *Net) DeliverWait(frame []byte) bool { return n.DeliverWaitRaw(Header{}, frame) }
 
 // DeliverWaitRaw is DeliverWait with the header h in front of the frame.
 func (n *Net) DeliverWaitRaw(h Header, frame []byte) bool {

@@ -141,7 +141,20 @@ func (h Header) segment(frame []byte) (frames [][]byte) {
 // Takes says whether the driver takes a frame with what is left to do in h.
 func (n *Net) Takes(h Header) bool {
 	f := n.Accepted()
-	return h.GSOType == 0 && (h.Flags == 0 || f.Has(virtionet.FeatureGuestCsum))
+	needed := virtio.Features(0)
+	if h.Flags != 0 {
+		needed |= virtionet.FeatureGuestCsum
+	}
+	switch h.GSOType &^ GSOECN {
+	case GSOTCP4:
+		needed |= virtionet.FeatureGuestTSO4
+	case GSOTCP6:
+		needed |= virtionet.FeatureGuestTSO6
+	}
+	if h.GSOType&GSOECN != 0 {
+		needed |= virtionet.FeatureGuestECN
+	}
+	return f.Has(needed)
 }
 
 // onesSum is the sum of RFC 1071, not inverted.
