@@ -29,7 +29,7 @@ func init() {
 		RAM:     boot.RAM(amd64.Memory()),
 		Usable:  amd64.Usable(),
 		Cmdline: cmdline,
-		NICs:    probe(c.Slots),
+		NICs:    probe(c.Slots, disabled(c.NetDisable)),
 		Net:     userNetwork(),
 	})
 }

@@ -27,7 +27,7 @@ const (
 
 // probe returns the network devices. QEMU puts its first device into the last
 // slot, so they are in the order of its command line.
-func probe(named []boot.Slot) []nic.Device {
+func probe(named []boot.Slot, disable virtio.Features) []nic.Device {
 	amd64.AddIOAPIC(ioapic0Base, ioapic0First)
 	two := amd64.AddIOAPIC(ioapic1Base, ioapic1First) != 0
 
@@ -41,7 +41,7 @@ func probe(named []boot.Slot) []nic.Device {
 			if found.ID != virtio.DeviceNet {
 				continue
 			}
-			d, err := open(found, irq.Line(s.IRQ))
+			d, err := open(found, irq.Line(s.IRQ), disable)
 			if err != nil {
 				warn("%v", err)
 				continue
@@ -52,14 +52,27 @@ func probe(named []boot.Slot) []nic.Device {
 	return nics
 }
 
+// disabled returns the features that virtio_net.disable= names.
+func disabled(names []string) (f virtio.Features) {
+	for _, name := range names {
+		bits, err := virtionet.ParseFeatures(name)
+		if err != nil {
+			warn("command line: virtio_net.disable=%s is not used: %v", name, err)
+		}
+		f |= bits
+	}
+	return f
+}
+
 // open makes a network device of what is in a slot.
-func open(s virtio.Slot, line irq.Line) (nic.Device, error) {
+func open(s virtio.Slot, line irq.Line, disable virtio.Features) (nic.Device, error) {
 	name := fmt.Sprintf("virtio-net %#x", s.Base)
 	d, err := virtionet.New(virtionet.Config{
 		Transport: s.Transport,
 		Memory:    dma.Heap{},
 		Interrupt: line,
 		Name:      name,
+		Disable:   disable,
 	})
 	if err != nil {
 		return nil, err

@@ -46,6 +46,11 @@ func TestParse(t *testing.T) {
 			"virtio_mmio.device=512@0xfeb00000:5 virtio_mmio.device=4K@0xd0000000:6:1",
 			Config{Slots: []Slot{{0xfeb00000, 512, 5}, {0xd0000000, 4096, 6}}},
 		},
+		{
+			"virtio-net features",
+			"virtio_net.disable=csum,tso4 virtio_net.disable=mrg_rxbuf",
+			Config{NetDisable: []string{"csum", "tso4", "mrg_rxbuf"}},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := Parse(tt.line); !reflect.DeepEqual(got, tt.want) {
@@ -62,6 +67,7 @@ func TestParseWarnsAndLeavesOut(t *testing.T) {
 		"dns=", "dns=10.0.2.3,", "dns=resolver.example", "dns=10.0.2.3:0", "dns=10.0.2.3:66000", "dns=0.0.0.0",
 		"hostname=", "hostname=-a", "hostname=a-", "hostname=a..b", "hostname=a_b", "hostname=\xff",
 		"hostname=" + strings.Repeat("a", 64), "hostname=" + strings.Repeat("a.", 127) + "aa",
+		"virtio_net.disable", "virtio_net.disable=", "virtio_net.disable=csum,", "virtio_net.disable=,csum",
 		"virtio_mmio.device=", "virtio_mmio.device=512", "virtio_mmio.device=512@0xfeb00000",
 		"virtio_mmio.device=512@0xfeb00000:256", "virtio_mmio.device=512@0:5", "virtio_mmio.device=16@0xfeb00000:5",
 		"virtio_mmio.device=512@0xffffffffffffff00:5", "virtio_mmio.device=512@0xfeb00001:5",

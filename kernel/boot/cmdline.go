@@ -11,6 +11,7 @@
 //	dns=10.0.2.3[,…]        name servers, in order of preference, each with an optional :port
 //	hostname=name           the machine's name, RFC 1123 §2.1
 //	virtio_mmio.device=…    a virtio-mmio slot, see [Slot]
+//	virtio_net.disable=…    features that virtio-net devices do without: csum,tso4,… or all
 //
 // All other words are left to the appliance, see [Args].
 package boot
@@ -34,6 +35,9 @@ type Config struct {
 	Hostname string           // hostname=
 	Slots    []Slot           // virtio_mmio.device=
 
+	// NetDisable are the names of virtio_net.disable=, for package virtionet to understand.
+	NetDisable []string
+
 	// Args holds the words that are not the kernel's, unquoted, in order.
 	Args []string
 
@@ -43,7 +47,7 @@ type Config struct {
 }
 
 // Parse reads a kernel command line. Where a key comes twice the last valid one counts,
-// except for virtio_mmio.device, which adds up. It does not fail: what is
+// except for virtio_mmio.device and virtio_net.disable, which add up. It does not fail: what is
 // wrong is left out and named in Warnings.
 func Parse(cmdline string) Config {
 	var c Config
@@ -69,6 +73,7 @@ var keys = map[string]func(c *Config, value string) error{
 	"dns":                (*Config).setDNS,
 	"hostname":           (*Config).setHostname,
 	"virtio_mmio.device": (*Config).addSlot,
+	"virtio_net.disable": (*Config).addNetDisable,
 }
 
 func (c *Config) setAddr(value string) error {
@@ -146,6 +151,17 @@ func checkHostname(name string) error {
 			}
 		}
 	}
+	return nil
+}
+
+func (c *Config) addNetDisable(value string) error {
+	names := strings.Split(value, ",")
+	for _, name := range names {
+		if name == "" {
+			return fmt.Errorf("want names of features, as virtio_net.disable=csum,tso4")
+		}
+	}
+	c.NetDisable = append(c.NetDisable, names...)
 	return nil
 }
 
