@@ -132,7 +132,9 @@ func (is *Sock) ParseControl(control []byte) (c SendControl, err error) {
 				err = c.ip(is, m)
 			}
 		case socket.SOL_IPV6:
-			err = c.ipv6(is, m)
+			if is.Family == socket.AF_INET6 {
+				err = c.ipv6(is, m)
+			}
 		}
 		if err != nil {
 			return c, err
@@ -212,7 +214,7 @@ func (c *SendControl) ipv6(is *Sock, m socket.Cmsg) error {
 		if err != nil || v < -1 || v > 255 {
 			return errno.EINVAL
 		}
-		c.TOS = v
+		c.TOS = v & 0xff // -1 ends up as all ones
 	case IPV6_PKTINFO:
 		if len(m.Data) < sizeofIn6Pktinfo {
 			return errno.EINVAL

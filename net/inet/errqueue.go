@@ -24,6 +24,9 @@ func (is *Sock) RecvErr(m *socket.Msghdr, flags int) (int, error) {
 	if e == nil {
 		return 0, errno.EAGAIN
 	}
+	if ep.SocketOptions().PeekErr() == nil {
+		ep.LastError() // the pending error was this one (sock_dequeue_err_skb)
+	}
 	n := 0
 	if e.Payload != nil {
 		it := m.Iter()
@@ -57,7 +60,9 @@ func (is *Sock) extendedErr(e *tcpip.SockError) []byte {
 	b[4] = byte(e.Cause.Origin())
 	b[5], b[6] = e.Cause.Type(), e.Cause.Code()
 	binary.NativeEndian.PutUint32(b[8:], e.Cause.Info())
-	offender := tcpip.FullAddress{Addr: e.Offender.Addr, NIC: e.Offender.NIC}
+	// Only ports are told to be unreachable, which is what the destination
+	// itself tells. What gVisor calls the offender is this machine.
+	offender := tcpip.FullAddress{Addr: e.Dst.Addr, NIC: e.Dst.NIC}
 	if !e.Cause.Origin().IsICMPErr() {
 		return append(b, make([]byte, is.sizeofName())...)
 	}

@@ -38,14 +38,6 @@ func (*commonOps) GetName(s *socket.Socket, which socket.NameOf) (socket.Sockadd
 // Poll is Linux's tcp_poll and udp_poll.
 func (*commonOps) Poll(s *socket.Socket) socket.EventMask { return s.Sk.Prot.Poll(s.Sk) }
 
-// Ioctl is Linux's inet_ioctl: what is not the family's is the protocol's.
-func (*commonOps) Ioctl(s *socket.Socket, cmd uint, arg any) error {
-	if p, ok := s.Sk.Prot.(socket.Ioctler); ok {
-		return p.Ioctl(s.Sk, cmd, arg)
-	}
-	return errno.ENOTTY
-}
-
 // Shutdown is Linux's inet_shutdown.
 func (*commonOps) Shutdown(s *socket.Socket, how int) error {
 	if how < socket.SHUT_RD || how > socket.SHUT_RDWR {

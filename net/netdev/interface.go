@@ -180,9 +180,10 @@ func sum(m *tcpip.IntegralStatCounterMap) (n uint64) {
 }
 
 func flags(info stack.NICInfo) InterfaceFlags {
-	f := IFF_RUNNING
-	if info.Flags.Up {
-		f |= IFF_UP
+	var f InterfaceFlags
+	if info.Flags.Running {
+		// gVisor's own Up is always set.
+		f = IFF_UP | IFF_RUNNING
 	}
 	if info.Flags.Promiscuous {
 		f |= IFF_PROMISC

@@ -29,7 +29,7 @@ func scenarios() []scenario {
 	for _, part := range []func() []scenario{
 		createScenarios, bindScenarios, listenScenarios, connectScenarios, acceptScenarios,
 		shutdownScenarios, closeScenarios, streamScenarios, dgramScenarios, pollScenarios,
-		optionScenarios, moreOptionScenarios, fdScenarios, unixScenarios, filterScenarios, packetScenarios, epollScenarios,
+		optionScenarios, moreOptionScenarios, cmsgScenarios, ioctlScenarios, fdScenarios, unixScenarios, filterScenarios, packetScenarios, epollScenarios,
 		corkScenarios, mmsgScenarios,
 	} {
 		all = append(all, part()...)

@@ -79,7 +79,7 @@ type sockOptions struct {
 	incomingCPU atomic.Int32 // one more than the CPU: 0 stands for -1
 	bufLock     atomic.Uint32
 	cookie      atomic.Uint64
-	owner       atomic.Pointer[Owner]
+	owner       owner
 	stamp       atomic.Int64 // see SetStamp
 }
 

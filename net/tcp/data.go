@@ -123,10 +123,13 @@ func (*Proto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	it := m.Iter()
 	it.Discard = flags&socket.MSG_TRUNC != 0
 	n, err := recvOnce(sk, ep, it, flags)
-	if err == nil && flags&socket.MSG_WAITALL == 0 {
-		return n, nil
+	if err != nil || flags&socket.MSG_WAITALL != 0 || n < sk.RcvLowat() {
+		n, err = recvRest(sk, ep, it, n, err, flags)
 	}
-	return recvRest(sk, ep, it, n, err, flags)
+	if err == nil && of(sk).extra.inq.Load() {
+		tellInq(sk, ep, m)
+	}
+	return n, err
 }
 
 // recvUnconnected is what a receive without an endpoint returns.
@@ -152,7 +155,9 @@ func recvRest(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, got int, err 
 			}
 		case err != nil:
 			return orError(got, err)
-		case flags&socket.MSG_WAITALL == 0 || it.Len() == 0 || flags&socket.MSG_PEEK != 0:
+		case it.Len() == 0 || flags&socket.MSG_PEEK != 0:
+			return got, nil
+		case flags&socket.MSG_WAITALL == 0 && got >= sk.RcvLowat():
 			return got, nil
 		}
 		var n int

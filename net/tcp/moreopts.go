@@ -357,12 +357,8 @@ func setInq(t *sock, v int) error {
 	return nil
 }
 
-// tellInq stores how much can still be read, if TCP_INQ asks for it
-// (tcp_recvmsg). The stream's end counts as one byte.
+// tellInq stores how much can still be read, as TCP_INQ asks (tcp_recvmsg). The stream's end counts as one byte.
 func tellInq(sk *socket.Sock, ep *inet.Endpoint, m *socket.Msghdr) {
-	if !of(sk).extra.inq.Load() {
-		return
-	}
 	n := received(ep)
 	if n == 0 && shutdownBits(sk, ep, state(ep))&socket.RCV_SHUTDOWN != 0 {
 		n = 1

@@ -365,12 +365,16 @@ func (*Proto) Queued(sk *socket.Sock) (receive, send int) {
 
 // Ioctl is Linux's tcp_ioctl.
 func (*Proto) Ioctl(sk *socket.Sock, cmd uint, arg any) error {
-	if cmd != socket.FIONREAD {
-		return errno.ENOTTY
+	if cmd != socket.FIONREAD && cmd != socket.SIOCATMARK {
+		return errno.ENOTTY // gVisor does not tell what SIOCOUTQ asks
 	}
 	n, ok := arg.(*int)
 	if !ok {
 		return errno.EFAULT
+	}
+	if cmd == socket.SIOCATMARK {
+		*n = 0 // urgent data is part of the stream
+		return nil
 	}
 	ep := inet.Of(sk).Endpoint()
 	switch {

@@ -180,7 +180,7 @@ func (*Proto) SockError(sk *socket.Sock) error {
 }
 
 // Queued implements socket.Queuer: the next datagram's length. gVisor does
-// not tell how much is queued in all, or still to be sent.
+// not tell how much is queued in all; nothing waits in a socket to be sent.
 func (*Proto) Queued(sk *socket.Sock) (receive, send int) {
 	ep := inet.Of(sk).Endpoint()
 	if ep == nil {
@@ -195,14 +195,18 @@ func (*Proto) Queued(sk *socket.Sock) (receive, send int) {
 
 // Ioctl is Linux's udp_ioctl.
 func (p *Proto) Ioctl(sk *socket.Sock, cmd uint, arg any) error {
-	if cmd != socket.FIONREAD {
+	if cmd != socket.FIONREAD && cmd != socket.SIOCOUTQ {
 		return errno.ENOTTY
 	}
 	n, ok := arg.(*int)
 	if !ok {
 		return errno.EFAULT
 	}
-	*n, _ = p.Queued(sk)
+	receive, send := p.Queued(sk)
+	*n = receive
+	if cmd == socket.SIOCOUTQ {
+		*n = send
+	}
 	return nil
 }
 
