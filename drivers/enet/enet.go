@@ -93,7 +93,7 @@ type Config struct {
 }
 
 // Device is an ENET. It implements nic.Device, nic.Statistics, nic.Promiscuous,
-// nic.Multicast and nic.ChecksumOffload.
+// nic.Multicast, nic.ChecksumOffload and nic.Batching.
 type Device struct {
 	c    Config
 	regs mmio.Region
@@ -105,6 +105,8 @@ type Device struct {
 
 	link    atomic.Pointer[nic.LinkState]
 	handler nic.Handler
+	// batchEnd is called after a batch of received frames.
+	batchEnd func()
 	// done is closed when the goroutine has ended, closed when Close has.
 	done, closed chan struct{}
 
@@ -135,6 +137,7 @@ var (
 	_ nic.Promiscuous     = (*Device)(nil)
 	_ nic.Multicast       = (*Device)(nil)
 	_ nic.ChecksumOffload = (*Device)(nil)
+	_ nic.Batching        = (*Device)(nil)
 )
 
 // state is where a Device is in its life.
@@ -172,7 +175,7 @@ func New(c Config) (*Device, error) {
 		return nil, err
 	}
 	d := &Device{c: c, regs: c.Regs, mem: c.Memory, irq: c.Interrupt, mdio: mdio{regs: c.Regs},
-		done: make(chan struct{}), closed: make(chan struct{})}
+		done: make(chan struct{}), closed: make(chan struct{}), batchEnd: func() {}}
 	d.info = nic.Info{Name: c.Name, MTU: c.MTU, MaxParts: maxParts, MAC: d.chooseMAC()}
 	d.link.Store(&nic.LinkState{})
 	d.filter.allMulticast()
@@ -276,6 +279,9 @@ func (d *Device) Link() nic.LinkState { return *d.link.Load() }
 
 // ChecksumOffload implements nic.ChecksumOffload.
 func (d *Device) ChecksumOffload() (tx, rx bool) { return true, d.c.TrustChecksums }
+
+// OnBatchEnd implements nic.Batching: a batch is what one look at the ring finds.
+func (d *Device) OnBatchEnd(end func()) { d.batchEnd = end }
 
 // PHY names the transceiver, for messages.
 func (d *Device) PHY() string { return d.phy.String() }

@@ -136,6 +136,7 @@ func (d *Device) receive(budget int) (n int, err error) {
 		// The MAC stops at a descriptor that is not its own, until it is told.
 		d.stats.kicks.Add(1)
 		d.regs.Write32(regRDAR, 1<<24)
+		d.batchEnd()
 	}
 	return n, err
 }

@@ -69,3 +69,10 @@ type Multicast interface {
 	// as the hardware can tell; nil has all received. Broadcasts always are.
 	SetMulticast(groups []MAC) error
 }
+
+// Batching is implemented by a Device that hands frames up in batches, of as many as have come at a time.
+type Batching interface {
+	// OnBatchEnd has end called after the last Receive of each batch, and like it: from the
+	// Device's goroutine, with no lock held. It is called before Start, at most once.
+	OnBatchEnd(end func())
+}

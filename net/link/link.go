@@ -50,6 +50,7 @@ type Endpoint struct {
 	mtu         atomic.Uint32
 	promiscuous atomic.Bool
 	offloads    offloads
+	coalesce    coalescer
 	// checksumGood is set while a packet is delivered whose checksums need no look.
 	checksumGood atomic.Bool
 	tx           queue
@@ -83,6 +84,7 @@ func New(dev nic.Device, opts Options) (*Endpoint, error) {
 	addr := tcpip.LinkAddress(e.info.MAC[:])
 	e.addr.Store(&addr)
 	e.mtu.Store(uint32(e.info.MTU))
+	e.batches(dev)
 	if err := dev.Start(e); err != nil {
 		return nil, errors.Join(fmt.Errorf("link: %w", err), dev.Close())
 	}

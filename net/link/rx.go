@@ -36,14 +36,10 @@ func (e *Endpoint) Receive(f *nic.RxFrame) {
 		e.stats.rxShort.Add(1)
 		return
 	}
-	if f.ChecksumGood && e.offloads.rxChecksum {
-		e.checksumGood.Store(true)
-		defer e.checksumGood.Store(false)
-	}
 	eth := header.Ethernet(pkt.LinkHeader().Slice())
 	pkt.PktType = e.classify(eth.DestinationAddress())
 	if pkt.PktType != tcpip.PacketOtherHost {
-		d.DeliverNetworkPacket(pkt.NetworkProtocolNumber, pkt)
+		e.deliver(d, pkt, f.ChecksumGood && e.offloads.rxChecksum)
 	} else if e.promiscuous.Load() {
 		// Only to packet sockets: IP must not take what is for another station (Linux: ip_rcv).
 		d.DeliverLinkPacket(pkt.NetworkProtocolNumber, pkt)

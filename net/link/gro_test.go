@@ -1,0 +1,86 @@
+package link_test
+
+import (
+	"bytes"
+	"testing"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/checksum"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+
+	"github.com/tamanet/tamanet/net/link"
+)
+
+// batching is a device that hands frames up in batches.
+type batching struct {
+	*device
+	end func()
+}
+
+func (b *batching) OnBatchEnd(end func()) { b.end = end }
+
+// segment returns a frame with a TCP segment for us.
+func segment(seq uint32, flags header.TCPFlags, payload []byte) []byte {
+	src, dst := tcpip.AddrFrom4([4]byte{10, 0, 0, 1}), tcpip.AddrFrom4([4]byte{10, 0, 0, 2})
+	b := make([]byte, header.IPv4MinimumSize+header.TCPMinimumSize+len(payload))
+	ip := header.IPv4(b)
+	ip.Encode(&header.IPv4Fields{TotalLength: uint16(len(b)), TTL: 64, Protocol: uint8(header.TCPProtocolNumber), SrcAddr: src, DstAddr: dst})
+	ip.SetChecksum(^ip.CalculateChecksum())
+	tcp := header.TCP(b[header.IPv4MinimumSize:])
+	tcp.Encode(&header.TCPFields{SrcPort: 1, DstPort: 2, SeqNum: seq, AckNum: 1, DataOffset: header.TCPMinimumSize, Flags: flags, WindowSize: 1000})
+	copy(tcp.Payload(), payload)
+	sum := header.PseudoHeaderChecksum(header.TCPProtocolNumber, src, dst, uint16(len(tcp)))
+	tcp.SetChecksum(^tcp.CalculateChecksum(checksum.Checksum(payload, sum)))
+	return ethernet(ourMAC, otherMAC, header.IPv4ProtocolNumber, string(b))
+}
+
+// TestSegmentsOfABatchAreJoined also shows that nothing is held back beyond the batch, and that a wrong checksum is
+// not lost in what is joined.
+func TestSegmentsOfABatchAreJoined(t *testing.T) {
+	const ack = header.TCPFlagAck
+	part := bytes.Repeat([]byte{'x'}, 1000)
+	bad := segment(2001, ack, part)
+	bad[60] ^= 1
+	for _, tc := range []struct {
+		name   string
+		frames [][]byte
+		during int // packets delivered before the batch ends
+		want   []int
+	}{
+		{"three in order", [][]byte{segment(1, ack, part), segment(1001, ack, part), segment(2001, ack, part)}, 0, []int{3000}},
+		{"the last pushes", [][]byte{segment(1, ack, part), segment(1001, ack|header.TCPFlagPsh, part)}, 1, []int{2000}},
+		{"a gap", [][]byte{segment(1, ack, part), segment(2001, ack, part)}, 1, []int{1000, 1000}},
+		{"a wrong checksum", [][]byte{segment(1, ack, part), segment(1001, ack, part), bad}, 1, []int{1000, 2000}},
+		{"no payload", [][]byte{segment(1, ack, nil)}, 1, []int{0}},
+		{"one", [][]byte{segment(1, ack, part)}, 0, []int{1000}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d, up := &batching{device: newDevice()}, &dispatcher{}
+			e, err := link.New(d, link.Options{Logf: t.Logf})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			e.Attach(up)
+			for _, f := range tc.frames {
+				d.receive(f, 2)
+			}
+			if len(up.network) != tc.during {
+				t.Errorf("%d packets were delivered before the batch ended, want %d", len(up.network), tc.during)
+			}
+			d.end()
+			var got []int
+			for _, p := range up.network {
+				got = append(got, len(p.data)-header.IPv4MinimumSize-header.TCPMinimumSize)
+			}
+			if len(got) != len(tc.want) {
+				t.Fatalf("payloads of %d bytes were delivered, want %d", got, tc.want)
+			}
+			for i := range got {
+				if got[i] != tc.want[i] {
+					t.Errorf("payloads of %d bytes were delivered, want %d", got, tc.want)
+				}
+			}
+		})
+	}
+}
