@@ -370,7 +370,7 @@ func (r *run) async(f func(r *run)) (join func()) {
 }
 
 // newTamanet returns the layer in a network of its own.
-func newTamanet(t *testing.T) (tamanet, *netdev.Stack) {
+func newTamanet(t testing.TB) (tamanet, *netdev.Stack) {
 	t.Helper()
 	if err := families.Register(); err != nil {
 		t.Fatal(err)
@@ -388,7 +388,7 @@ func newTamanet(t *testing.T) (tamanet, *netdev.Stack) {
 }
 
 // sysctl reads a setting of the Linux that runs the test.
-func sysctl(t *testing.T, name string) int32 {
+func sysctl(t testing.TB, name string) int32 {
 	t.Helper()
 	b, err := os.ReadFile("/proc/sys/net/" + name)
 	if err != nil {

@@ -52,6 +52,8 @@ var open = struct {
 	first *Socket
 	count int
 	limit int
+	// refused counts the sockets that were not made for the limit.
+	refused uint64
 	// noticed is when "no more sockets" was last said.
 	noticed time.Time
 }{limit: DefaultMaxSockets}
@@ -64,6 +66,14 @@ func SetMaxSockets(n int) {
 	open.Unlock()
 }
 
+// Refused returns how many sockets were refused because the limit of
+// [SetMaxSockets] was reached, those for accepted connections included.
+func Refused() uint64 {
+	open.Lock()
+	defer open.Unlock()
+	return open.refused
+}
+
 // alloc makes a Socket, or returns nil at the limit (sock_alloc).
 func (t *Task) alloc(family, typ int, kern bool) *Socket {
 	s := &Socket{Family: family, Type: typ, Task: t, State: SS_UNCONNECTED, kern: kern}
@@ -73,6 +83,7 @@ func (t *Task) alloc(family, typ int, kern bool) *Socket {
 		open.Unlock()
 		return s
 	}
+	open.refused++
 	now := time.Now()
 	say := now.Sub(open.noticed) > noticeInterval
 	if say {

@@ -213,7 +213,7 @@ func recvOnce(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, flags int) (i
 			}
 			return res.Count, nil
 		}
-		if err := recvError(ep, terr); err != nil {
+		if err := recvError(ep, terr); err != nil && err != errno.EPIPE {
 			return 0, err
 		}
 	}
@@ -235,7 +235,14 @@ func recvError(ep *inet.Endpoint, terr tcpip.Error) error {
 // (nil), no connection, or only that nothing came yet.
 func recvEnd(sk *socket.Sock, ep *inet.Endpoint) error {
 	harvest(sk, ep)
-	if err := sk.TakeErr(); err != nil {
+	err := sk.TakeErr()
+	if err == errno.EPIPE {
+		// A reset after the peer's FIN (tcp_reset): the end comes first, by
+		// Linux's SOCK_DONE, and the error stays.
+		sk.SetErr(err)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	st := state(ep)

@@ -99,6 +99,9 @@ func transmit(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
 	case opts.To == nil && sk.Prot.State(sk) != socket.TCP_ESTABLISHED:
 		return 0, errno.EDESTADDRREQ
 	case sk.Shutdown()&socket.SEND_SHUTDOWN != 0:
+		if err := sk.Prot.SockError(sk); err != nil {
+			return 0, err // sock_alloc_send_pskb looks at it first
+		}
 		return 0, errno.EPIPE
 	case size > limit:
 		return 0, errno.EMSGSIZE
