@@ -55,6 +55,7 @@ type txRing struct {
 	frames     int // since the last that interrupts
 	kickDue    bool
 	pieces     [txPieces]piece
+	headers    [maxHeaders]byte // of a segment that is cut
 	// stopped is set from ErrFull until TransmitReady.
 	stopped bool
 	// timer wakes the goroutine when frames have waited to be taken back; timing
@@ -136,6 +137,9 @@ func (d *Device) transmit(f *nic.TxFrame, done *[reclaimBatch + 1]nic.Owner) (n 
 
 // addTx gives f to the MAC, and says whether memory of it is lent.
 func (d *Device) addTx(f *nic.TxFrame) (lent bool, err error) {
+	if f.Segmentation.Type != nic.SegmentNone {
+		return false, d.addSegments(f)
+	}
 	size := f.Len()
 	if size < nic.HeaderLen || size > d.maxFrame() || len(f.Parts) > maxParts || f.Checksum.End() > size {
 		d.stats.txInvalid.Add(1)
@@ -143,7 +147,8 @@ func (d *Device) addTx(f *nic.TxFrame) (lent bool, err error) {
 			nic.ErrFrame, size, len(f.Parts), f.Checksum.Start, f.Checksum.Offset, nic.HeaderLen, d.maxFrame(), maxParts)
 	}
 	t := &d.tx
-	pieces := d.split(f)
+	software := f.Checksum.Start != 0 && !isIPv4(f)
+	pieces := d.split(f, software)
 	if len(pieces) > len(t.bd)-t.used {
 		d.unmap(pieces)
 		t.stopped = true
@@ -152,7 +157,10 @@ func (d *Device) addTx(f *nic.TxFrame) (lent bool, err error) {
 	}
 	ext := uint32(0)
 	if f.Checksum.Start != 0 {
-		ext |= bdTxProtocol
+		d.stats.txChecksum.Add(1)
+		if !software {
+			ext |= bdTxProtocol
+		}
 	}
 	if t.frames++; t.frames >= txIntr {
 		t.frames = 0
@@ -166,8 +174,8 @@ func (d *Device) addTx(f *nic.TxFrame) (lent bool, err error) {
 }
 
 // split cuts f into the pieces that are sent in place and those that are copied. What
-// a checksum is in is copied, since it is changed. Pieces in place are mapped.
-func (d *Device) split(f *nic.TxFrame) []piece {
+// a checksum is in is copied, since it is changed, or everything with whole set. Pieces in place are mapped.
+func (d *Device) split(f *nic.TxFrame, whole bool) []piece {
 	pieces := d.tx.pieces[:0]
 	pos, changed := 0, f.Checksum.End()
 	copying := false
@@ -175,7 +183,7 @@ func (d *Device) split(f *nic.TxFrame) []piece {
 		if len(p) == 0 {
 			continue
 		}
-		if len(p) >= txDirect && pos >= changed && pointerAligned(p, txAlign) {
+		if len(p) >= txDirect && pos >= changed && !whole && pointerAligned(p, txAlign) {
 			if a, err := d.mem.Map(p, dma.ToDevice); err == nil && a%txAlign == 0 && reachable(a, len(p)) {
 				pieces = append(pieces, piece{mem: p, addr: a, length: len(p)})
 				copying, pos = false, pos+len(p)
@@ -218,9 +226,13 @@ func (d *Device) fill(f *nic.TxFrame, pieces []piece, ext uint32) (lent bool) {
 			buf, addr := t.copyBuffer(at)
 			p.addr = addr
 			src.copy(buf[:p.length])
-			if end := f.Checksum.End(); i == 0 && end > 0 {
+			switch end := f.Checksum.End(); {
+			case i > 0 || end == 0:
+			case ext&bdTxProtocol != 0:
 				// The MAC wants zeros here, and adds the pseudo-header itself (§22.6.4.3).
 				clear(buf[end-2 : end])
+			default:
+				finish(buf[:p.length], f.Checksum)
 			}
 		} else {
 			src.skip(p.length)

@@ -75,6 +75,7 @@ func TestChecksumIsLeftToTheMAC(t *testing.T) {
 	s := record(m, h, 256)
 	d := start(t, m, h, nil)
 	header := frame(54, 0xaa)
+	header[12], header[13] = 8, 0 // IPv4
 	want := append([]byte(nil), header...)
 	want[50], want[51] = 0, 0
 	f := nic.TxFrame{Parts: [][]byte{header, aligned(1000)}, Owner: &owner{h: h}, Checksum: nic.Checksum{Start: 34, Offset: 16}}
@@ -89,7 +90,7 @@ func TestChecksumIsLeftToTheMAC(t *testing.T) {
 	}
 	// Even where the whole frame could be sent in place.
 	whole := aligned(1000)
-	whole[50] = 0xaa
+	whole[50], whole[12] = 0xaa, 8
 	f.Parts, f.Owner = [][]byte{whole}, &owner{h: h}
 	if err := d.Transmit(&f); err != nil || s.frames[1][50] != 0 || whole[50] != 0xaa {
 		t.Errorf("in one piece: %v, sent %#x, the caller's is %#x", err, s.frames[1][50], whole[50])
