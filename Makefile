@@ -22,12 +22,15 @@ export APP BOARD PORTS MEM CPUS CPU CMDLINE OUT RAM DEV TAMAGO GOTOOLCHAIN
 TAMANET := build/tamanet
 
 .DEFAULT_GOAL := help
-.PHONY: help run build image flash load test toolchain doctor clean $(TAMANET)
+.PHONY: help run build image flash load test oracle fuzz bench-sockets toolchain doctor clean $(TAMANET)
 
 help:
 	@echo "make run              build the appliance, boot it in QEMU, print the URL that answers"
 	@echo "make test             every test, kernels booted in QEMU included"
 	@echo "make test-vet         one group of the tests: test-vet, test-host, test-toolchain or test-e2e"
+	@echo "make oracle           every scenario of socket calls, on Linux and on tamanet, compared"
+	@echo "make fuzz             every fuzz target for a while; ARGS=--time=10m for longer"
+	@echo "make bench-sockets    the cost of socket calls beside Linux's"
 	@echo "make build            build the appliance's kernel into OUT"
 	@echo "make image            build the appliance's boot image into OUT: BOARD=usbarmory or BOARD=mx6ullevk"
 	@echo "make flash DEV=...    build the image and write it to a card; ARGS=--dry-run only checks"
@@ -72,7 +75,7 @@ test: $(TAMANET)
 test-%: $(TAMANET)
 	@$(TAMANET) test $* $(ARGS)
 
-toolchain doctor: $(TAMANET)
+oracle fuzz bench-sockets toolchain doctor: $(TAMANET)
 	@$(TAMANET) $@ $(ARGS)
 
 clean:

@@ -157,11 +157,14 @@ func (c *caller) socketCall() {
 
 func (c *caller) bindCall() {
 	s := c.pick("bind")
+	if s.peer {
+		return // what connections leave of a name is another matter
+	}
 	addr := [...]socket.Sockaddr{
 		lo(c.kind.family, 0), wildcard(c.kind.family, 0), cut(lo(c.kind.family, 0), 7), at("192.0.2.1", 0), unspec,
 	}[c.draw(5)]
-	// One that is taken. What connections leave of a port is another matter.
-	if t := &c.socks[c.draw(len(c.socks))]; c.draw(4) == 0 && !s.peer && !t.peer && t.fd >= 0 {
+	// One that is taken.
+	if t := &c.socks[c.draw(len(c.socks))]; c.draw(4) == 0 && !t.peer && t.fd >= 0 {
 		if name, err := c.getsockname(t.fd); err == nil {
 			addr = name
 		}

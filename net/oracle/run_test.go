@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -404,6 +405,7 @@ func sysctl(t testing.TB, name string) int32 {
 // TestOracle runs every scenario on both systems.
 func TestOracle(t *testing.T) {
 	var agree, named, unexplained int
+	var names []string
 	seen := map[string]bool{}
 	for _, s := range scenarios() {
 		if seen[s.name] {
@@ -425,6 +427,7 @@ func TestOracle(t *testing.T) {
 				t.Errorf("agrees, and stands in the list of differences: %s", reason)
 			case reason != "":
 				named++
+				names = append(names, fmt.Sprintf("oracle: named difference: %s: %s", s.name, reason))
 				t.Logf("differs: %s\n%s", reason, diff(want, got))
 			default:
 				unexplained++
@@ -432,8 +435,19 @@ func TestOracle(t *testing.T) {
 			}
 		})
 	}
-	fmt.Printf("oracle: %d scenarios, %d agree, %d named differences, %d unexplained\n",
-		len(seen), agree, named, unexplained)
+	n := agree + named + unexplained
+	if n == len(seen) {
+		for _, d := range differences {
+			if !slices.ContainsFunc(names, func(s string) bool { return strings.HasSuffix(s, d.reason) }) {
+				t.Errorf("no scenario has the difference %q", d.prefix)
+			}
+		}
+	}
+	t.Attr("count", fmt.Sprint(n, " scenarios compared with Linux"))
+	for _, line := range names {
+		fmt.Println(line)
+	}
+	fmt.Printf("oracle: %d scenarios, %d agree, %d named differences, %d unexplained\n", n, agree, named, unexplained)
 }
 
 // diff shows both transcripts, line by line.
