@@ -55,6 +55,13 @@ type Queue struct {
 	availFlags uint16
 	broken     error
 
+	// eventIdx is set when event indices take the place of the rings' flags, and armed then
+	// while an interrupt is asked for.
+	eventIdx, armed bool
+	// table holds tableLen descriptors for each head, nil without indirect ones.
+	table    *dma.Block
+	tableLen int
+
 	stats struct {
 		kicks, kicksSaved            atomic.Uint64
 		badUsed, badIndex, badLength atomic.Uint64
@@ -70,6 +77,8 @@ type slot struct {
 	chain uint16
 	// writable is how many bytes the device may write into that chain.
 	writable uint32
+	// more are the segments of an indirect chain that begins here.
+	more []Segment
 }
 
 // QueueStats count what a queue's owner reports.
@@ -115,13 +124,14 @@ func queueSize(t Transport, index, want int) (int, error) {
 // clear puts the ring and its book-keeping to where a reset device expects them.
 func (q *Queue) clear() {
 	clear(q.block.Bytes)
-	clear(q.slots)
 	for i := range q.slots {
-		q.slots[i].next = uint16(i + 1)
+		q.slots[i] = slot{next: uint16(i + 1), more: q.slots[i].more[:0]}
 	}
 	q.free, q.numFree, q.inFlight = 0, len(q.slots), 0
 	q.availIdx, q.published, q.lastUsed, q.availFlags = 0, 0, 0, 0
 	q.broken = nil
+	// A used_event of 0 asks for an interrupt for the first used entry.
+	q.armed = true
 }
 
 // Size is the number of descriptors.
@@ -157,6 +167,9 @@ func (q *Queue) Stats() QueueStats {
 // return. The device learns of it by Kick. Those of segs that are ToDevice come
 // first (§2.7.4.2). The errors are ErrQueueFull, or what Map returned; nothing was added then.
 func (q *Queue) Add(segs []Segment) (head int, err error) {
+	if q.table != nil && len(segs) > 1 && len(segs) <= q.tableLen {
+		return q.addIndirect(segs)
+	}
 	if len(segs) == 0 || len(segs) > q.numFree {
 		return 0, ErrQueueFull
 	}
@@ -168,31 +181,44 @@ func (q *Queue) Add(segs []Segment) (head int, err error) {
 	for i := range segs {
 		s := &q.slots[d]
 		s.seg = segs[i]
-		if s.seg.Bytes != nil {
-			s.seg.Len = len(s.seg.Bytes)
-			if s.seg.Addr, err = q.mem.Map(s.seg.Bytes, s.seg.Dir); err != nil {
-				q.unmap(h, i)
-				return 0, err
-			}
-		}
-		flags := uint16(0)
-		if s.seg.Dir == dma.FromDevice {
-			flags |= descWrite
-			writable += uint32(s.seg.Len)
+		if q.ring.desc[d], err = q.lend(&s.seg, &writable); err != nil {
+			q.unmap(h, i)
+			return 0, err
 		}
 		if i < len(segs)-1 {
-			flags |= descNext
+			q.ring.desc[d].flags |= descNext
+			q.ring.desc[d].next = s.next
 		}
-		q.ring.desc[d] = desc{addr: uint64(s.seg.Addr), len: uint32(s.seg.Len), flags: flags, next: s.next}
 		d = s.next
 	}
-	q.slots[h].chain, q.slots[h].writable = uint16(len(segs)), writable
+	q.makeAvailable(h, len(segs), writable)
 	q.free = d
-	q.numFree -= len(segs)
+	return int(h), nil
+}
+
+// lend maps s and describes it. It adds what the device may write to writable.
+func (q *Queue) lend(s *Segment, writable *uint32) (d desc, err error) {
+	if s.Bytes != nil {
+		s.Len = len(s.Bytes)
+		if s.Addr, err = q.mem.Map(s.Bytes, s.Dir); err != nil {
+			return d, err
+		}
+	}
+	d = desc{addr: uint64(s.Addr), len: uint32(s.Len)}
+	if s.Dir == dma.FromDevice {
+		d.flags = descWrite
+		*writable += d.len
+	}
+	return d, nil
+}
+
+// makeAvailable puts the chain of n descriptors at h into the available ring.
+func (q *Queue) makeAvailable(h uint16, n int, writable uint32) {
+	q.slots[h].chain, q.slots[h].writable = uint16(n), writable
+	q.numFree -= n
 	q.inFlight++
 	q.ring.avail[int(q.availIdx)&(len(q.slots)-1)] = h
 	q.availIdx++
-	return int(h), nil
 }
 
 // unmap takes back the memory of the first n descriptors of the chain at d and
@@ -200,13 +226,19 @@ func (q *Queue) Add(segs []Segment) (head int, err error) {
 func (q *Queue) unmap(d uint16, n int) (last uint16) {
 	for range n {
 		s := &q.slots[d]
-		if s.seg.Bytes != nil {
-			q.mem.Unmap(s.seg.Addr, s.seg.Bytes, s.seg.Dir)
-		}
-		s.seg = Segment{}
+		q.takeBack(&s.seg)
+		q.takeBackMore(s)
 		last, d = d, s.next
 	}
 	return last
+}
+
+// takeBack ends what lend began.
+func (q *Queue) takeBack(s *Segment) {
+	if s.Bytes != nil {
+		q.mem.Unmap(s.Addr, s.Bytes, s.Dir)
+	}
+	*s = Segment{}
 }
 
 // release unmaps the chain at h and puts it on the free list.
@@ -235,12 +267,13 @@ func (q *Queue) Kick() {
 	if q.published == q.availIdx {
 		return
 	}
+	before := q.published
 	q.published = q.availIdx
 	q.publish()
-	// The index before the device's flag: else both sides could miss
+	// The index before the device's flag or event index: else both sides could miss
 	// each other's (§2.7.13.4.1).
 	dma.Barrier()
-	if atomic.LoadUint32(q.ring.usedWord)&usedNoNotify != 0 {
+	if !q.wantsNotice(before) {
 		q.stats.kicksSaved.Add(1)
 		return
 	}
@@ -289,27 +322,6 @@ func (q *Queue) Pop() (head int, written int, err error) {
 	return int(id), int(length), nil
 }
 
-// DisableInterrupts asks the device not to interrupt for this queue. It is a
-// hint: an interrupt may still come (§2.7.7).
-func (q *Queue) DisableInterrupts() {
-	if q.availFlags&availNoInterrupt == 0 {
-		q.availFlags |= availNoInterrupt
-		q.publish()
-	}
-}
-
-// EnableInterrupts asks for an interrupt when the next chain is used, and says
-// whether some were already: for those no interrupt will come (§2.7.14).
-func (q *Queue) EnableInterrupts() (pending bool) {
-	if q.availFlags&availNoInterrupt != 0 {
-		q.availFlags &^= availNoInterrupt
-		q.publish()
-		// The flag before the index: else a chain could be used in between unnoticed (§2.7.14).
-		dma.Barrier()
-	}
-	return q.pending() != 0
-}
-
 // Drain takes every chain back from a device that was reset and calls f with each
 // head; then the queue is as new, but not known to the device until Enable.
 func (q *Queue) Drain(f func(head int)) {
@@ -331,4 +343,9 @@ func (q *Queue) Enable() error {
 }
 
 // Close frees the rings' memory. The device was reset and Drain was called before.
-func (q *Queue) Close() { q.mem.Free(q.block) }
+func (q *Queue) Close() {
+	q.mem.Free(q.block)
+	if q.table != nil {
+		q.mem.Free(q.table)
+	}
+}

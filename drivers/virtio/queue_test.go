@@ -14,14 +14,37 @@ import (
 // newQueue returns both sides of a live queue.
 func newQueue(t testing.TB, size int) (*virtiotest.Device, *virtio.Queue, *virtiotest.Queue) {
 	t.Helper()
+	return newQueueWith(t, size, 0)
+}
+
+// ringFeatures are the combinations of features that change how a queue works.
+var ringFeatures = map[string]virtio.Features{
+	"plain":         0,
+	"event indices": virtio.FeatureEventIdx,
+	"indirect":      virtio.FeatureIndirectDesc,
+	"both":          virtio.FeatureEventIdx | virtio.FeatureIndirectDesc,
+}
+
+// newQueueWith is newQueue with features negotiated, and tables for 3 segments.
+func newQueueWith(t testing.TB, size int, f virtio.Features) (*virtiotest.Device, *virtio.Queue, *virtiotest.Queue) {
+	t.Helper()
 	d := virtiotest.New(virtio.DeviceNet, 1, uint32(size))
+	d.Offered |= f
 	m := transport(t, d)
-	if _, err := virtio.Negotiate(m, 0); err != nil {
+	if _, err := virtio.Negotiate(m, f); err != nil {
 		t.Fatal(err)
 	}
 	q, err := virtio.NewQueue(m, d.Mem, 0, size)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if f.Has(virtio.FeatureEventIdx) {
+		q.UseEventIdx()
+	}
+	if f.Has(virtio.FeatureIndirectDesc) {
+		if err := q.UseIndirect(3); err != nil {
+			t.Fatal(err)
+		}
 	}
 	virtio.Run(m)
 	return d, q, d.Queue(0)
@@ -121,7 +144,13 @@ func TestQueueRoundTrip(t *testing.T) {
 // TestQueueWraps runs the 16-bit indices round more than once, in random order of use and
 // with chains of random length, and checks that no descriptor is lost or used twice.
 func TestQueueWraps(t *testing.T) {
-	d, q, dev := newQueue(t, 16)
+	for name, f := range ringFeatures {
+		t.Run(name, func(t *testing.T) { queueWraps(t, f) })
+	}
+}
+
+func queueWraps(t *testing.T, f virtio.Features) {
+	d, q, dev := newQueueWith(t, 16, f)
 	r := rand.New(rand.NewPCG(1, 2))
 	held := map[int]byte{} // by head: the byte that the device is to see
 	var taken []uint32

@@ -11,8 +11,9 @@ const maxQueueSize = 32768
 
 // Flags of a descriptor (§2.7.5).
 const (
-	descNext  = 1
-	descWrite = 2
+	descNext     = 1
+	descWrite    = 2
+	descIndirect = 4
 )
 
 // Flags in the first 16 bits of the available and the used ring.
@@ -45,13 +46,22 @@ type ring struct {
 	avail     []uint16
 	usedWord  *uint32
 	used      []usedElem
+	// usedEvent is in the available ring and names the used entry that the driver wants to
+	// be interrupted for, availEvent is in the used ring and names the
+	// available entry that the device wants to be notified of (§2.7.7, §2.7.10).
+	// The first is usedShift bits up in its word.
+	usedEvent, availEvent *uint32
+	usedShift             int
 }
 
-// The sizes of the three areas for n descriptors (§2.7), each with the two
-// bytes for event indices at its end, which are not used yet.
-func descSize(n int) int  { return 16 * n }
-func availSize(n int) int { return 6 + 2*n }
-func usedSize(n int) int  { return 6 + 8*n }
+// descLen is the size of a descriptor in bytes.
+const descLen = 16
+
+// The sizes of the three areas for n descriptors (§2.7). The rings end in the two bytes
+// of an event index, and two more so that it can be loaded in a word.
+func descSize(n int) int  { return descLen * n }
+func availSize(n int) int { return 8 + 2*n }
+func usedSize(n int) int  { return 8 + 8*n }
 
 // ringAlign keeps what the driver writes and what the device writes in
 // different cache lines; the specification asks for 16, 2 and 4.
@@ -78,6 +88,13 @@ func newRing(b *dma.Block, n int) (ring, Rings) {
 		avail:     unsafe.Slice((*uint16)(unsafe.Add(base, availOff+4)), n),
 		usedWord:  (*uint32)(unsafe.Add(base, usedOff)),
 		used:      unsafe.Slice((*usedElem)(unsafe.Add(base, usedOff+4)), n),
+
+		usedEvent:  (*uint32)(unsafe.Add(base, availOff+4+2*(n&^1))),
+		availEvent: (*uint32)(unsafe.Add(base, usedOff+4+8*n)),
+	}
+	if n == 1 {
+		// It shares a word with the only entry, which is always 0.
+		r.usedShift = 16
 	}
 	return r, Rings{
 		Size:   n,

@@ -1,14 +1,13 @@
 // Package virtio is the driver side of VIRTIO 1.2 that all its devices share:
 // the transport over MMIO (§4.2.2, modern devices only), finding devices, the
 // initialisation handshake (§3.1.1), configuration reads that are consistent
-// (§2.5), and the split virtqueue (§2.7).
+// (§2.5), and the split virtqueue (§2.7) with event indices and indirect descriptors.
 //
 // A device is not trusted. What it says about features, queue sizes,
 // descriptors, lengths and indices is checked before it is used; a lie is an
 // error, never a panic or an access outside a buffer. Every wait is bounded.
 //
-// Not there yet: the packed ring, indirect descriptors, event indices, the PCI
-// transport. A [Transport] and a [Queue] have room for them.
+// Not there yet: the packed ring, the PCI transport. A [Transport] and a [Queue] have room for them.
 package virtio
 
 import (

@@ -19,7 +19,9 @@ const (
 		virtionet.FeatureHostTSO6 | virtionet.FeatureHostECN
 	large = virtionet.FeatureMrgRxbuf | virtionet.FeatureGuestTSO4 | virtionet.FeatureGuestTSO6 | virtionet.FeatureGuestECN
 
-	every virtio.Features = offloads | large
+	rings = virtio.FeatureEventIdx | virtio.FeatureIndirectDesc
+
+	every virtio.Features = offloads | large | rings
 )
 
 // gate is a wire that can be held up.
@@ -63,6 +65,9 @@ func TestConformance(t *testing.T) {
 		{"checksums and segmentation", 1500, 256, offloads},
 		{"mergeable buffers, jumbo", 9000, 64, virtionet.FeatureMrgRxbuf},
 		{"mergeable buffers, jumbo, 4 descriptors", 9000, 4, virtionet.FeatureMrgRxbuf},
+		{"event indices", 1500, 256, virtio.FeatureEventIdx},
+		{"event indices, 2 descriptors", 1500, 2, virtio.FeatureEventIdx},
+		{"indirect descriptors, 2 descriptors", 1500, 2, virtio.FeatureIndirectDesc},
 		{"every feature", 1500, 256, every},
 		{"every feature, 4 descriptors", 1500, 4, every},
 		{"every feature, jumbo", 9000, 64, every},

@@ -26,7 +26,8 @@ const (
 // wantedFeatures are those that the driver knows.
 const wantedFeatures = FeatureMTU | FeatureMAC | FeatureStatus | FeatureCsum | FeatureGuestCsum |
 	FeatureHostTSO4 | FeatureHostTSO6 | FeatureHostECN |
-	FeatureMrgRxbuf | FeatureGuestTSO4 | FeatureGuestTSO6 | FeatureGuestECN
+	FeatureMrgRxbuf | FeatureGuestTSO4 | FeatureGuestTSO6 | FeatureGuestECN |
+	virtio.FeatureEventIdx | virtio.FeatureIndirectDesc
 
 // featureNames are the names for ParseFeatures.
 var featureNames = []struct {
@@ -42,6 +43,8 @@ var featureNames = []struct {
 	{"guest_tso4", FeatureGuestTSO4},
 	{"guest_tso6", FeatureGuestTSO6},
 	{"guest_ecn", FeatureGuestECN},
+	{"event_idx", virtio.FeatureEventIdx},
+	{"indirect_desc", virtio.FeatureIndirectDesc},
 }
 
 // needs says what a feature is of no use without (§5.1.3.1). A device may offer to

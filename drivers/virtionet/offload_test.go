@@ -218,10 +218,10 @@ func TestFeaturesComeWithWhatTheyNeed(t *testing.T) {
 		offered, disabled, want virtio.Features
 	}{
 		{"all", every, 0, every},
-		{"all but checksums", every, virtionet.FeatureCsum, virtionet.FeatureGuestCsum | large},
-		{"all but mergeable buffers", every, virtionet.FeatureMrgRxbuf, offloads},
+		{"all but checksums", every, virtionet.FeatureCsum, virtionet.FeatureGuestCsum | large | rings},
+		{"all but mergeable buffers", every, virtionet.FeatureMrgRxbuf, offloads | rings},
 		{"large receive without checksums offered", large, 0, virtionet.FeatureMrgRxbuf},
-		{"ECN without large receive", every, virtionet.FeatureGuestTSO4 | virtionet.FeatureGuestTSO6, offloads | virtionet.FeatureMrgRxbuf},
+		{"ECN without large receive", every, virtionet.FeatureGuestTSO4 | virtionet.FeatureGuestTSO6, offloads | virtionet.FeatureMrgRxbuf | rings},
 		{"TSO4 without checksums offered", virtionet.FeatureHostTSO4, 0, 0},
 		{"ECN without TSO", virtionet.FeatureCsum | virtionet.FeatureHostECN, 0, virtionet.FeatureCsum},
 		{"unknown ones", 1 << 60, 0, 0},

@@ -9,6 +9,8 @@
 //	guest_tso4, guest_tso6, guest_ecn
 //	                    the device hands up TCP segments longer than the MTU: as
 //	                    a neighbour on the same host left them uncut, or put together
+//	event_idx           fewer interrupts and notifications
+//	indirect_desc       a transmitted frame takes one slot of its ring, whatever parts it has
 //
 // An appliance that forwards packets switches guest_tso4 and guest_tso6 off: what
 // is longer than the MTU cannot go on.
@@ -23,8 +25,7 @@
 // reset and set up again with the same features; one that does so again and again without
 // a good frame in between is given up, with the link down.
 //
-// Not there yet: event indices, indirect
-// descriptors, multiqueue, the control queue.
+// Not there yet: multiqueue, the control queue.
 package virtionet
 
 import (
@@ -224,6 +225,9 @@ func (d *Device) setup(c Config) (err error) {
 	if err == nil && d.tx.q.Size() < 2 {
 		err = fmt.Errorf("%w: a transmit queue of %d descriptor cannot hold a frame", virtio.ErrQueue, d.tx.q.Size())
 	}
+	if err == nil {
+		err = d.useRingFeatures()
+	}
 	if err != nil {
 		// The device has seen the queues, but was not told to use them.
 		if virtio.Reset(d.t) == nil {
@@ -237,6 +241,18 @@ func (d *Device) setup(c Config) (err error) {
 	d.tx.owners = make([]nic.Owner, d.tx.q.Size())
 	d.rx.frame.Parts = make([]nic.RxPart, 0, maxRxParts)
 	d.tx.q.DisableInterrupts()
+	return nil
+}
+
+// useRingFeatures sets the queues up for what was negotiated about all of them.
+func (d *Device) useRingFeatures() error {
+	if d.features.Has(virtio.FeatureEventIdx) {
+		d.rx.q.UseEventIdx()
+		d.tx.q.UseEventIdx()
+	}
+	if d.features.Has(virtio.FeatureIndirectDesc) {
+		return d.tx.q.UseIndirect(maxParts + 1)
+	}
 	return nil
 }
 

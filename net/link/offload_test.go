@@ -18,7 +18,7 @@ const (
 	txOffloads = virtionet.FeatureCsum | virtionet.FeatureHostTSO4 | virtionet.FeatureHostTSO6
 	rxOffloads = virtionet.FeatureGuestCsum | virtionet.FeatureMrgRxbuf | virtionet.FeatureGuestTSO4 |
 		virtionet.FeatureGuestTSO6 | virtionet.FeatureGuestECN
-	allOffload = txOffloads | rxOffloads | virtionet.FeatureHostECN
+	allOffload = txOffloads | rxOffloads | virtionet.FeatureHostECN | virtio.FeatureEventIdx | virtio.FeatureIndirectDesc
 )
 
 // bridge joins two hosts as a host's bridge joins its guests: what a guest leaves to its device is

@@ -24,6 +24,8 @@ type Queue struct {
 	lastAvail         uint16
 	usedIdx           uint16
 	usedFlags         uint16
+	signalled         uint16 // usedIdx when an interrupt was last considered
+	eventIdx          bool
 	chain             Chain
 }
 
@@ -58,11 +60,12 @@ func (q *Queue) enable() (err error) {
 		mem  *[]byte
 		addr dma.Addr
 		n    int
-	}{{&q.desc, q.descAddr, 16 * q.size}, {&q.avail, q.availAddr, 6 + 2*q.size}, {&q.used, q.usedAddr, 6 + 8*q.size}} {
+	}{{&q.desc, q.descAddr, 16 * q.size}, {&q.avail, q.availAddr, 8 + 2*q.size}, {&q.used, q.usedAddr, 8 + 8*q.size}} {
 		if *a.mem, err = q.d.Mem.Access(a.addr, a.n, true); err != nil {
 			return err
 		}
 	}
+	q.eventIdx = q.d.accepted.Has(virtio.FeatureEventIdx)
 	q.ready = true
 	return nil
 }
@@ -92,8 +95,29 @@ func (q *Queue) Available() int {
 // AvailIndex is the index that the driver has published.
 func (q *Queue) AvailIndex() uint16 { return uint16(atomic.LoadUint32(word(q.avail)) >> 16) }
 
-// NoInterrupt says whether the driver asks for no interrupts.
-func (q *Queue) NoInterrupt() bool { return atomic.LoadUint32(word(q.avail))&1 != 0 }
+// usedEvent is the used entry for which the driver asks for an interrupt (§2.7.10).
+func (q *Queue) usedEvent() uint16 {
+	at := 4 + 2*q.size
+	return uint16(atomic.LoadUint32(word(q.avail[at&^3:])) >> (8 * (at & 3)))
+}
+
+// NoInterrupt says whether the driver asks for no interrupt for what is used next.
+func (q *Queue) NoInterrupt() bool {
+	if q.eventIdx {
+		return int(q.usedEvent()-q.usedIdx) >= q.size
+	}
+	return atomic.LoadUint32(word(q.avail))&1 != 0
+}
+
+// due says whether an interrupt is, by now.
+func (q *Queue) due() bool {
+	if !q.eventIdx {
+		return !q.NoInterrupt()
+	}
+	before := q.signalled
+	q.signalled = q.usedIdx
+	return q.usedIdx-q.usedEvent()-1 < q.usedIdx-before
+}
 
 // Next takes the next chain. It is valid until Next is called again. An error
 // says what is wrong with what the driver has written.
@@ -109,28 +133,40 @@ func (q *Queue) Next() (c *Chain, ok bool, err error) {
 	q.lastAvail++
 	c = &q.chain
 	*c = Chain{Head: binary.LittleEndian.Uint16(q.avail[4+2*slot:]), Out: c.Out[:0], In: c.In[:0]}
-	d := c.Head
-	for i := 0; ; i++ {
-		if int(d) >= q.size || i == q.size {
-			return nil, false, fmt.Errorf("queue %d: chain at %d leaves the table or does not end", q.index, c.Head)
+	if err := q.walk(c, q.desc, c.Head, false); err != nil {
+		return nil, false, err
+	}
+	return c, true, nil
+}
+
+// walk follows the chain that begins at descriptor d of a table.
+func (q *Queue) walk(c *Chain, table []byte, d uint16, indirect bool) error {
+	for {
+		if 16*int(d) >= len(table) || len(c.In)+len(c.Out) == q.size {
+			return fmt.Errorf("queue %d: chain at %d leaves the table or does not end", q.index, c.Head)
 		}
-		e := q.desc[16*int(d):]
+		e := table[16*int(d):]
 		flags := binary.LittleEndian.Uint16(e[12:])
 		write := flags&2 != 0
 		mem, err := q.d.Mem.Access(dma.Addr(binary.LittleEndian.Uint64(e)), int(binary.LittleEndian.Uint32(e[8:])), write)
 		if err != nil {
-			return nil, false, fmt.Errorf("queue %d, descriptor %d: %w", q.index, d, err)
+			return fmt.Errorf("queue %d, descriptor %d: %w", q.index, d, err)
 		}
 		switch {
+		case flags&4 != 0:
+			if indirect || flags != 4 || len(mem)%16 != 0 || !q.d.accepted.Has(virtio.FeatureIndirectDesc) {
+				return fmt.Errorf("queue %d, descriptor %d: an indirect one with flags %#x and %d bytes is not allowed", q.index, d, flags, len(mem))
+			}
+			return q.walk(c, mem, 0, true)
 		case write:
 			c.In = append(c.In, mem)
 		case len(c.In) > 0:
-			return nil, false, fmt.Errorf("queue %d: a readable descriptor follows a writable one", q.index)
+			return fmt.Errorf("queue %d: a readable descriptor follows a writable one", q.index)
 		default:
 			c.Out = append(c.Out, mem)
 		}
 		if flags&1 == 0 {
-			return c, true, nil
+			return nil
 		}
 		d = binary.LittleEndian.Uint16(e[14:])
 	}
@@ -161,14 +197,33 @@ func (q *Queue) SetNoNotify(on bool) {
 	}
 }
 
-// Publish stores the used index and flags.
+// Await asks to be notified of the next chain that is made available, for a device to which
+// those that are do not suffice. It says whether there are more by then.
+func (q *Queue) Await() (more bool) {
+	before := q.AvailIndex()
+	if q.eventIdx {
+		atomic.StoreUint32(word(q.used[4+8*q.size:]), uint32(before))
+	}
+	return q.AvailIndex() != before
+}
+
+// Publish stores the used index and flags, or event index.
 func (q *Queue) Publish() {
+	if q.eventIdx {
+		event := q.lastAvail
+		if q.usedFlags != 0 {
+			event-- // the one that is furthest away
+		}
+		atomic.StoreUint32(word(q.used[4+8*q.size:]), uint32(event))
+		atomic.StoreUint32(word(q.used), uint32(q.usedIdx)<<16)
+		return
+	}
 	atomic.StoreUint32(word(q.used), uint32(q.usedIdx)<<16|uint32(q.usedFlags))
 }
 
 // Interrupt raises the line unless the driver asks for none.
 func (q *Queue) Interrupt() {
-	if !q.NoInterrupt() {
+	if q.due() {
 		q.d.Interrupt(virtio.InterruptUsed)
 	}
 }

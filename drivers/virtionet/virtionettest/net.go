@@ -190,8 +190,11 @@ func (n *Net) DeliverRaw(h Header, frame []byte) (ok bool) {
 		if n.Accepted().Has(virtionet.FeatureMrgRxbuf) {
 			h.NumBuffers = n.needed(q, headerLen+len(frame))
 		}
-		if h.NumBuffers == 0 {
-			return
+		for h.NumBuffers == 0 {
+			if !q.Await() {
+				return
+			}
+			h.NumBuffers = n.needed(q, headerLen+len(frame))
 		}
 		n.header = h.bytes()
 		rest := [...][]byte{n.header[:], frame}
