@@ -7,8 +7,10 @@ import (
 	"errors"
 
 	"github.com/tamanet/tamanet/net/errno"
+	"github.com/tamanet/tamanet/net/icmp"
 	"github.com/tamanet/tamanet/net/inet"
 	"github.com/tamanet/tamanet/net/packet"
+	"github.com/tamanet/tamanet/net/raw"
 	"github.com/tamanet/tamanet/net/socket"
 	"github.com/tamanet/tamanet/net/tcp"
 	"github.com/tamanet/tamanet/net/udp"
@@ -50,6 +52,20 @@ func InetSW() []*inet.ProtoSW {
 			Ops:      inet.DgramOps,
 			Flags:    inet.INET_PROTOSW_PERMANENT,
 		},
+		{
+			Type:     socket.SOCK_DGRAM,
+			Protocol: socket.IPPROTO_ICMP,
+			Prot:     icmp.Prot,
+			Ops:      inet.DgramOps,
+			Flags:    inet.INET_PROTOSW_REUSE,
+		},
+		{
+			Type:     socket.SOCK_RAW,
+			Protocol: socket.IPPROTO_IP, // a wildcard
+			Prot:     raw.Prot,
+			Ops:      inet.DgramOps,
+			Flags:    inet.INET_PROTOSW_REUSE,
+		},
 	}
 }
 
@@ -70,6 +86,20 @@ func InetSW6() []*inet.ProtoSW {
 			Prot:     udp.Prot,
 			Ops:      inet.DgramOps6,
 			Flags:    inet.INET_PROTOSW_PERMANENT,
+		},
+		{
+			Type:     socket.SOCK_DGRAM,
+			Protocol: socket.IPPROTO_ICMPV6,
+			Prot:     icmp.Prot6,
+			Ops:      inet.DgramOps6,
+			Flags:    inet.INET_PROTOSW_REUSE,
+		},
+		{
+			Type:     socket.SOCK_RAW,
+			Protocol: socket.IPPROTO_IP, // a wildcard
+			Prot:     raw.Prot,
+			Ops:      inet.DgramOps6,
+			Flags:    inet.INET_PROTOSW_REUSE,
 		},
 	}
 }

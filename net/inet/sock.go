@@ -26,6 +26,8 @@ type Sock struct {
 
 	// Impl is the protocol's own part.
 	Impl any
+	// Extra is the part of a protocol that builds on another, whose is Impl.
+	Extra any
 
 	sw    *protoSwitch
 	entry *ProtoSW
@@ -108,7 +110,7 @@ func (is *Sock) Ensure() (*Endpoint, error) {
 	if is.Family == socket.AF_INET6 {
 		proto = header.IPv6ProtocolNumber
 	}
-	tep, terr := is.Net.IP().NewEndpoint(prot.Transport(), proto, is.WQ)
+	tep, terr := newEndpoint(is, prot, proto)
 	if terr != nil {
 		return nil, errno.FromTCPIP(terr)
 	}
@@ -117,6 +119,26 @@ func (is *Sock) Ensure() (*Endpoint, error) {
 	is.ep.Store(ep)
 	return ep, nil
 }
+
+// An EndpointMaker is an EndpointProto whose endpoints are not those that the
+// stack makes for a transport protocol, as raw sockets' are not.
+type EndpointMaker interface {
+	NewEndpoint(is *Sock, network tcpip.NetworkProtocolNumber) (tcpip.Endpoint, tcpip.Error)
+}
+
+func newEndpoint(is *Sock, prot EndpointProto, network tcpip.NetworkProtocolNumber) (tcpip.Endpoint, tcpip.Error) {
+	if m, ok := prot.(EndpointMaker); ok {
+		return m.NewEndpoint(is, network)
+	}
+	return is.Net.IP().NewEndpoint(prot.Transport(), network, is.WQ)
+}
+
+// SetNum gives the Sock a number that is not a port of its endpoint: a raw
+// socket's protocol. Locked, or not yet shared.
+func (is *Sock) SetNum(num uint16) { is.num, is.sport = num, num }
+
+// SetHdrIncl turns IP_HDRINCL on.
+func (is *Sock) SetHdrIncl() { is.setFlag(HdrIncl, true) }
 
 // applyAll applies every option of the Sock to a fresh endpoint.
 func (is *Sock) applyAll(ep tcpip.Endpoint) {

@@ -73,9 +73,8 @@ func New(cfg Config) (*Stack, error) {
 				}),
 				arp.NewProtocol,
 			},
-			TransportProtocols: []stack.TransportProtocolFactory{
-				tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6,
-			},
+			TransportProtocols: append(rawProtocols(),
+				tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6),
 			RawFactory:               raw.EndpointFactory{},
 			HandleLocal:              true,
 			AllowPacketEndpointWrite: true,

@@ -19,7 +19,7 @@ func program(code ...bpf.Instruction) []byte {
 	return socket.AppendSockFilter(nil, prog...)
 }
 
-func raw(op uint16, jt, jf uint8, k uint32) bpf.RawInstruction {
+func insn(op uint16, jt, jf uint8, k uint32) bpf.RawInstruction {
 	return bpf.RawInstruction{Op: op, Jt: jt, Jf: jf, K: k}
 }
 
@@ -50,8 +50,7 @@ func filterScenarios() (list []scenario) {
 				program(bpf.LoadConstant{Dst: bpf.RegA, Val: 9}, bpf.ALUOpX{Op: bpf.ALUOpDiv}, bpf.RetConstant{Val: 4}),
 				program(bpf.LoadAbsolute{Off: 1, Size: 2}, bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 7}, bpf.RetA{}),
 				program(bpf.LoadMemShift{Off: 0}, bpf.TXA{}, bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 4}, bpf.RetA{}),
-				program(bpf.LoadConstant{Dst: bpf.RegX, Val: 1<<32 - 1}, bpf.LoadIndirect{Off: 2, Size: 1}, bpf.RetConstant{Val: 2}),
-				socket.AppendSockFilter(nil, raw(0, 0, 0, 1<<32-2), raw(0x84, 0, 0, 0), raw(0x16, 0, 0, 0)),
+				socket.AppendSockFilter(nil, insn(0, 0, 0, 1<<32-2), insn(0x84, 0, 0, 0), insn(0x16, 0, 0, 0)),
 			} {
 				r.Attach(b, prog)
 				send()
@@ -60,6 +59,12 @@ func filterScenarios() (list []scenario) {
 			send()
 		}))
 	}
+	list = append(list, unixScenario("filter/indirect load that wraps", func(r *unixRun) {
+		a, b := r.pair(dgram)
+		r.Attach(b, program(bpf.LoadConstant{Dst: bpf.RegX, Val: 1<<32 - 1}, bpf.LoadIndirect{Off: 2, Size: 1}, bpf.RetConstant{Val: 2}))
+		r.Send(a, "hello", 0)
+		r.Recv(b, 10, socket.MSG_DONTWAIT)
+	}))
 	list = append(list, unixScenario("filter/lock and detach", func(r *unixRun) {
 		_, b := r.pair(dgram)
 		r.SetInt(b, socket.SOL_SOCKET, socket.SO_DETACH_FILTER, 0)
@@ -80,32 +85,32 @@ func filterScenarios() (list []scenario) {
 		r.SetInt(b, socket.SOL_SOCKET, socket.SO_LOCK_FILTER, 1)
 		r.GetOpt(b, socket.SOL_SOCKET, socket.SO_DETACH_FILTER, 4)
 	}))
-	ret := raw(6, 0, 0, 1)
+	ret := insn(6, 0, 0, 1)
 	for name, prog := range map[string][]bpf.RawInstruction{
 		"empty":                {},
 		"most":                 append(make([]bpf.RawInstruction, 4095), ret),
 		"too many":             append(make([]bpf.RawInstruction, 4096), ret),
-		"no return":            {raw(0, 0, 0, 1)},
-		"returns X":            {raw(0x0e, 0, 0, 0)},
-		"jump past the end":    {raw(5, 0, 0, 1), ret},
-		"jump to the end":      {raw(5, 0, 0, 0), ret},
-		"jump far":             {raw(5, 0, 0, 1<<32-1), ret},
-		"true past the end":    {raw(0x15, 1, 0, 0), ret},
-		"false past the end":   {raw(0x15, 0, 1, 0), ret},
-		"divided by zero":      {raw(0x34, 0, 0, 0), ret},
-		"divided by X":         {raw(0x3c, 0, 0, 0), ret},
-		"modulo zero":          {raw(0x94, 0, 0, 0), ret},
-		"shifted by 31":        {raw(0x64, 0, 0, 31), ret},
-		"shifted by 32":        {raw(0x64, 0, 0, 32), ret},
-		"scratch 15":           {raw(2, 0, 0, 15), ret},
-		"scratch 16":           {raw(2, 0, 0, 16), ret},
-		"scratch not written":  {raw(0x60, 0, 0, 0), ret},
-		"scratch written":      {raw(2, 0, 0, 0), raw(0x60, 0, 0, 0), ret},
-		"written on one way":   {raw(0x15, 0, 1, 0), raw(2, 0, 0, 0), raw(0x60, 0, 0, 0), ret},
-		"written on both ways": {raw(0x15, 0, 2, 0), raw(2, 0, 0, 0), raw(5, 0, 0, 1), raw(2, 0, 0, 0), raw(0x60, 0, 0, 0), ret},
-		"ancillary unknown":    {raw(0x20, 0, 0, 1<<32-1), ret},
-		"ancillary protocol":   {raw(0x20, 0, 0, 1<<32-0x1000), ret},
-		"length into X":        {raw(0x81, 0, 0, 0), ret},
+		"no return":            {insn(0, 0, 0, 1)},
+		"returns X":            {insn(0x0e, 0, 0, 0)},
+		"jump past the end":    {insn(5, 0, 0, 1), ret},
+		"jump to the end":      {insn(5, 0, 0, 0), ret},
+		"jump far":             {insn(5, 0, 0, 1<<32-1), ret},
+		"true past the end":    {insn(0x15, 1, 0, 0), ret},
+		"false past the end":   {insn(0x15, 0, 1, 0), ret},
+		"divided by zero":      {insn(0x34, 0, 0, 0), ret},
+		"divided by X":         {insn(0x3c, 0, 0, 0), ret},
+		"modulo zero":          {insn(0x94, 0, 0, 0), ret},
+		"shifted by 31":        {insn(0x64, 0, 0, 31), ret},
+		"shifted by 32":        {insn(0x64, 0, 0, 32), ret},
+		"scratch 15":           {insn(2, 0, 0, 15), ret},
+		"scratch 16":           {insn(2, 0, 0, 16), ret},
+		"scratch not written":  {insn(0x60, 0, 0, 0), ret},
+		"scratch written":      {insn(2, 0, 0, 0), insn(0x60, 0, 0, 0), ret},
+		"written on one way":   {insn(0x15, 0, 1, 0), insn(2, 0, 0, 0), insn(0x60, 0, 0, 0), ret},
+		"written on both ways": {insn(0x15, 0, 2, 0), insn(2, 0, 0, 0), insn(5, 0, 0, 1), insn(2, 0, 0, 0), insn(0x60, 0, 0, 0), ret},
+		"ancillary unknown":    {insn(0x20, 0, 0, 1<<32-1), ret},
+		"ancillary protocol":   {insn(0x20, 0, 0, 1<<32-0x1000), ret},
+		"length into X":        {insn(0x81, 0, 0, 0), ret},
 	} {
 		list = append(list, unixScenario("filter/checked/"+name, func(r *unixRun) {
 			_, b := r.pair(dgram)
@@ -120,7 +125,7 @@ func filterScenarios() (list []scenario) {
 				continue // a difference of its own
 			}
 			r.note("code %#x", op)
-			r.Attach(b, socket.AppendSockFilter(nil, raw(2, 0, 0, 1), raw(op, 0, 0, 1), ret, ret))
+			r.Attach(b, socket.AppendSockFilter(nil, insn(2, 0, 0, 1), insn(op, 0, 0, 1), ret, ret))
 		}
 	}))
 	return list

@@ -30,7 +30,7 @@ func scenarios() []scenario {
 	for _, part := range []func() []scenario{
 		createScenarios, bindScenarios, listenScenarios, connectScenarios, acceptScenarios,
 		shutdownScenarios, closeScenarios, streamScenarios, dgramScenarios, pollScenarios,
-		optionScenarios, moreOptionScenarios, cmsgScenarios, ioctlScenarios, fdScenarios, unixScenarios, filterScenarios, packetScenarios, epollScenarios,
+		optionScenarios, moreOptionScenarios, cmsgScenarios, ioctlScenarios, fdScenarios, unixScenarios, filterScenarios, packetScenarios, pingScenarios, rawScenarios, epollScenarios,
 		corkScenarios, mmsgScenarios,
 	} {
 		all = append(all, part()...)

@@ -110,6 +110,10 @@ func (sk *Sock) Passes(packet []byte) (cut []byte, ok bool) {
 	return f.Run(packet)
 }
 
+// HasFilter reports whether a filter is attached: without one [Sock.Passes]
+// lets everything pass, and the packet need not be put together.
+func (sk *Sock) HasFilter() bool { return sk.filter.Load() != nil }
+
 // filterOptions are SO_ATTACH_FILTER, SO_DETACH_FILTER and SO_LOCK_FILTER.
 func filterOptions() []Option {
 	lockSet, lockGet := IntOption(lockFilter, func(sk *Sock) int { return BoolInt(sk.Flag(FlagFilterLocked)) })
