@@ -9,6 +9,7 @@ import (
 
 	"github.com/tamanet/tamanet/net/errno"
 	"github.com/tamanet/tamanet/net/netdev"
+	"github.com/tamanet/tamanet/net/netfilter"
 	"github.com/tamanet/tamanet/net/socket"
 )
 
@@ -270,7 +271,11 @@ func (is *Sock) SetSockOpt(level, name int, val []byte) error {
 	if t == nil {
 		return errno.ENOPROTOOPT
 	}
-	return t.Set(&is.Sock, name, val)
+	err := t.Set(&is.Sock, name, val)
+	if err == errno.ENOPROTOOPT && handled(level, name) {
+		return netfilter.SetSockOpt(&is.Sock, pf(level), name, val)
+	}
+	return err
 }
 
 // GetSockOpt reads what [Sock.SetSockOpt] sets. Another level than the
@@ -284,7 +289,39 @@ func (is *Sock) GetSockOpt(level, name int, val []byte) (int, error) {
 	case t == nil:
 		return 0, errno.ENOPROTOOPT
 	}
-	return t.Get(&is.Sock, name, val)
+	n, err := t.Get(&is.Sock, name, val)
+	if err == errno.ENOPROTOOPT && handled(level, name) {
+		return netfilter.GetSockOpt(&is.Sock, pf(level), name, val)
+	}
+	return n, err
+}
+
+// handled reports whether netfilter is asked about an unknown option
+// (ip_setsockopt).
+func handled(level, name int) bool {
+	return level != socket.SOL_IP || name != IP_HDRINCL && name != IP_IPSEC_POLICY && name != IP_XFRM_POLICY
+}
+
+// pf is the family of a level's options.
+func pf(level int) int {
+	if level == socket.SOL_IPV6 {
+		return socket.AF_INET6
+	}
+	return socket.AF_INET
+}
+
+// OriginalDst implements netfilter.OriginalDster: where a connection that was
+// redirected was going to, or ENOENT.
+func (is *Sock) OriginalDst() (socket.Sockaddr, error) {
+	ep := is.ep.Load()
+	if ep == nil {
+		return socket.Sockaddr{}, errno.ENOENT
+	}
+	var o tcpip.OriginalDestinationOption
+	if ep.GetSockOpt(&o) != nil {
+		return socket.Sockaddr{}, errno.ENOENT
+	}
+	return is.ToSockaddr(tcpip.FullAddress(o)), nil
 }
 
 func (is *Sock) table(level int) *socket.OptionTable {
