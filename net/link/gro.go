@@ -17,7 +17,13 @@ type coalescer struct {
 	gro gro.GRO
 	on  bool
 	up  delivery
+	// held is set once something of this batch may be held back.
+	held bool
 }
+
+// ackLen is the most that a packet without payload has in bytes: it is not worth a look when nothing is held
+// back, and a sender gets little else.
+const ackLen = 2 * 60
 
 // batches makes use of the batches of a device that has them.
 func (e *Endpoint) batches(dev nic.Device) {
@@ -31,18 +37,23 @@ func (e *Endpoint) batches(dev nic.Device) {
 }
 
 // endBatch delivers what was held back.
-func (e *Endpoint) endBatch() { e.coalesce.gro.Flush() }
+func (e *Endpoint) endBatch() {
+	if e.coalesce.held {
+		e.coalesce.held = false
+		e.coalesce.gro.Flush()
+	}
+}
 
 // deliver hands a packet to the stack, or holds one for this host back for a moment.
 func (e *Endpoint) deliver(d *attached, pkt *stack.PacketBuffer, checksumGood bool) {
 	pkt.RXChecksumValidated = checksumGood
 	up := &e.coalesce.up
 	up.attached = d
-	if !e.coalesce.on || pkt.PktType != tcpip.PacketHost || !checksumGood && !goodTCP4(pkt) {
+	if !e.coalesce.on || pkt.PktType != tcpip.PacketHost || !e.coalesce.held && pkt.Data().Size() <= ackLen || !checksumGood && !goodTCP4(pkt) {
 		up.DeliverNetworkPacket(pkt.NetworkProtocolNumber, pkt)
 		return
 	}
-	pkt.RXChecksumValidated = true
+	pkt.RXChecksumValidated, e.coalesce.held = true, true
 	e.coalesce.gro.Enqueue(pkt)
 }
 
