@@ -47,7 +47,7 @@ func init() {
 			panic(err)
 		}
 	}
-	os.Args = []string{"{{.Name}}.test", "-test.v=test2json", "-test.short", "-test.timeout=14m"{{range .Args}}, {{printf "%q" .}}{{end}}}
+	os.Args = []string{"{{.Name}}.test", "-test.v=test2json", "-test.short", "-test.timeout=3m"{{range .Args}}, {{printf "%q" .}}{{end}}}
 	const dir = "/go/src/{{.ImportPath}}"
 	must(os.MkdirAll(dir, 0o777))
 {{- if .Data}}
@@ -62,6 +62,10 @@ func init() {
 		return os.WriteFile(to, data, 0o666)
 	}))
 {{- end}}
+	must(os.MkdirAll("/usr/bin", 0o755))
+	for _, name := range []string{"group", "passwd"} {
+		must(os.WriteFile("/etc/"+name, []byte("root:x:0:\n"), 0o644))
+	}
 	must(os.Chdir(filepath.FromSlash(dir)))
 }
 `))
@@ -104,10 +108,14 @@ func writeOverlay(dir string, pkgs []pkg, skips map[string]skip) (string, error)
 // is any.
 func (p *pkg) embed(replace map[string]string) (any bool, err error) {
 	src := p.goroot()
-	for _, dir := range append([]string{path.Join(p.ImportPath, "testdata")}, dataDirs[p.ImportPath]...) {
-		err := filepath.WalkDir(filepath.Join(src, filepath.FromSlash(dir)), func(file string, d fs.DirEntry, err error) error {
+	for _, dir := range append([]string{p.ImportPath, path.Join(p.ImportPath, "testdata")}, dataDirs[p.ImportPath]...) {
+		root := filepath.Join(src, filepath.FromSlash(dir))
+		err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
+			}
+			if err == nil && d.IsDir() && file != root && dir == p.ImportPath {
+				return fs.SkipDir // of the package's folder, its own files
 			}
 			if err != nil || !d.Type().IsRegular() || strings.ContainsAny(d.Name(), "\"*<>?`'|\\:") {
 				return err

@@ -1,6 +1,8 @@
 // Package stdtest runs the tests of Go's standard library on GOOS=tamago,
 // natively, as Linux processes: package user/linux of
-// github.com/usbarmory/tamago is a board whose machine is Linux. A program of
+// github.com/usbarmory/tamago is a board whose machine is Linux, and package
+// board below adds exceptions and a timer tick to it. Package net has its
+// network in the process, as on js (build tag fakenet). A program of
 // that board sees no arguments, no environment and no files, so each test program gets an
 // extra file, by the go command's overlay, which sets the arguments and writes
 // the test data into the port's file system in memory.
@@ -24,7 +26,7 @@ import (
 )
 
 // Board is the package whose machine the tests run on.
-const Board = toolchain.GOOSPKG + "/user/linux"
+const Board = "github.com/tamanet/tamanet/kernel/toolchain/stdtest/board"
 
 // Options says what Run does. Go is required.
 type Options struct {
@@ -37,8 +39,7 @@ type Options struct {
 	// Packages are patterns as for go list. Nil means [Packages] of Arch.
 	Packages []string
 
-	// Dir is a folder of a module that requires the tamago module. Empty
-	// means the current folder.
+	// Dir is a folder of tamanet's module. Empty means the current folder.
 	Dir string
 
 	// Progress receives a line for each package, and the output of those
@@ -151,7 +152,7 @@ func (opt *Options) list(ctx context.Context) ([]pkg, error) {
 
 // test runs go test -json and adds up what it says.
 func (opt *Options) test(ctx context.Context, sum *Summary, overlay string, pkgs []pkg) error {
-	args := []string{"test", "-json", "-vet=off", "-short", "-timeout=15m", "-overlay=" + overlay}
+	args := []string{"test", "-json", "-vet=off", "-short", "-timeout=15m", "-tags=fakenet,timetzdata", "-overlay=" + overlay}
 	if opt.Arch == "arm" {
 		qemu, err := exec.LookPath("qemu-arm-static")
 		if err != nil {

@@ -1,0 +1,89 @@
+//go:build tamago
+
+#include "textflag.h"
+
+// func rawSyscall(num, a1, a2, a3, a4 uintptr) uintptr
+TEXT ·rawSyscall(SB),NOSPLIT,$0-48
+	MOVQ	num+0(FP), AX
+	MOVQ	a1+8(FP), DI
+	MOVQ	a2+16(FP), SI
+	MOVQ	a3+24(FP), DX
+	MOVQ	a4+32(FP), R10
+	SYSCALL
+	MOVQ	AX, ret+40(FP)
+	RET
+
+// func handlers() (fault, tick, restorer uintptr)
+TEXT ·handlers(SB),NOSPLIT,$0-24
+	LEAQ	·fault(SB), AX
+	MOVQ	AX, fault+0(FP)
+	LEAQ	·tick(SB), AX
+	MOVQ	AX, tick+8(FP)
+	LEAQ	·restorer(SB), AX
+	MOVQ	AX, restorer+16(FP)
+	RET
+
+// In struct ucontext.
+#define UC_RSP	160
+#define UC_RIP	168
+
+// fault(sig DI, info *siginfo SI, context *ucontext DX) hands the exception to
+// the runtime as an exception handler does, in a frame of RIP, CS, RFLAGS,
+// RSP and SS.
+TEXT ·fault(SB),NOSPLIT|NOFRAME,$0-0
+	SUBQ	$56, SP
+	MOVQ	R12, 48(SP)
+	MOVQ	DX, R12
+	MOVQ	UC_RIP(R12), AX
+	MOVQ	AX, 0(SP)
+	MOVQ	UC_RSP(R12), AX
+	MOVQ	AX, 24(SP)
+	MOVQ	DI, 40(SP)
+	MOVQ	16(SI), BX	// si_addr
+	MOVL	DI, AX
+	CMPL	AX, $7	// SIGBUS is an access too
+	JNE	call
+	MOVL	$11, AX
+call:
+	LEAQ	0(SP), CX
+	MOVQ	·sigfault(SB), R11
+	CALL	R11
+	TESTL	AX, AX
+	JZ	deadly
+	MOVQ	0(SP), AX
+	MOVQ	AX, UC_RIP(R12)
+	MOVQ	24(SP), AX
+	MOVQ	AX, UC_RSP(R12)
+	MOVQ	48(SP), R12
+	ADDQ	$56, SP
+	RET
+deadly:
+	// rt_sigaction(sig, SIG_DFL): the exception comes again and kills.
+	MOVQ	40(SP), DI
+	MOVQ	$0, 0(SP)
+	MOVQ	$0, 8(SP)
+	MOVQ	$0, 16(SP)
+	MOVQ	$0, 24(SP)
+	LEAQ	0(SP), SI
+	XORL	DX, DX
+	MOVL	$8, R10
+	MOVL	$13, AX
+	SYSCALL
+	MOVQ	48(SP), R12
+	ADDQ	$56, SP
+	RET
+
+// tick(sig DI, info *siginfo SI, context *ucontext DX) is a timer interrupt.
+TEXT ·tick(SB),NOSPLIT|NOFRAME,$0-0
+	SUBQ	$24, SP
+	MOVQ	BX, 16(SP)
+	MOVQ	$23, 0(SP)	// SIGURG
+	CALL	os∕signal·Relay(SB)
+	MOVQ	16(SP), BX
+	ADDQ	$24, SP
+	RET
+
+TEXT ·restorer(SB),NOSPLIT|NOFRAME,$0-0
+	MOVL	$15, AX	// rt_sigreturn
+	SYSCALL
+	INT	$3
