@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tamanet/tamanet/net/internal/leaktest"
 )
 
 // inNamespace tells a test binary that it was started again in a network
@@ -32,7 +35,11 @@ func TestMain(m *testing.M) {
 	}
 	// Linux raises SIGPIPE where a scenario forgets MSG_NOSIGNAL.
 	signal.Ignore(syscall.SIGPIPE)
-	os.Exit(m.Run())
+	flag.Parse()
+	if flag.Lookup("test.bench").Value.String() != "" {
+		os.Exit(m.Run()) // looking for leaks costs time
+	}
+	leaktest.Main(m)
 }
 
 // again starts this binary in a new namespace and returns its exit code, and

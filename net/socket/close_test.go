@@ -59,7 +59,28 @@ func TestCloseEndsBlockedCalls(t *testing.T) {
 				}
 				return fd
 			},
-			func(fd int) error { return second(task.Send(fd, make([]byte, 1<<20), 0)) },
+			func(fd int) error {
+				for {
+					// The peer's window may still grow.
+					if _, err := task.Send(fd, make([]byte, 1<<20), 0); err != nil {
+						return err
+					}
+				}
+			},
+		},
+		"connect": {
+			func() int { return open(t, task, socket.SOCK_STREAM) },
+			func(fd int) error { return task.Connect(fd, unanswered(t, task)) },
+		},
+		"receive all": {
+			func() int {
+				fd, peer := connected(t, task)
+				task.Send(peer, []byte("x"), 0)
+				task.Poll([]socket.PollFd{{Fd: fd, Events: socket.POLLIN}}, patience)
+				task.Recv(fd, make([]byte, 1), 0)
+				return fd
+			},
+			func(fd int) error { return second(task.Recv(fd, make([]byte, 9), socket.MSG_WAITALL)) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,6 +100,115 @@ func TestCloseEndsBlockedCalls(t *testing.T) {
 				t.Error("did not return")
 			}
 		})
+	}
+}
+
+// unanswered is the address of a listener whose backlog is full.
+func unanswered(t *testing.T, task *socket.Task) socket.Sockaddr {
+	l := open(t, task, socket.SOCK_STREAM)
+	if err := task.Bind(l, lo(0)); err != nil {
+		t.Error(err)
+	}
+	task.Listen(l, 0)
+	addr, _ := task.GetSockName(l)
+	for range 3 {
+		fd := open(t, task, socket.SOCK_STREAM)
+		task.SetNonblock(fd, true)
+		task.Connect(fd, addr)
+		task.Poll([]socket.PollFd{{Fd: fd, Events: socket.POLLOUT}}, 50*time.Millisecond)
+	}
+	return addr
+}
+
+// TestShutdownEndsWaits shuts a socket down with each wait inside that it
+// ends.
+func TestShutdownEndsWaits(t *testing.T) {
+	task := newTask(t)
+	stream := func() int { fd, _ := connected(t, task); return fd }
+	listen := func() int { fd, _ := listener(t, task); return fd }
+	poll := func(events socket.EventMask) func(fd int) error {
+		return func(fd int) error {
+			p := []socket.PollFd{{Fd: fd, Events: events}}
+			if n, err := task.Poll(p, patience); n != 1 || err != nil {
+				t.Errorf("poll: %d ready, %v", n, err)
+			}
+			return nil
+		}
+	}
+	for name, c := range map[string]struct {
+		fd   func() int
+		call func(fd int) error
+		want error
+	}{
+		"receive":            {stream, func(fd int) error { return second(task.Recv(fd, make([]byte, 1), 0)) }, nil},
+		"poll of a stream":   {stream, poll(socket.POLLRDHUP), nil},
+		"poll of a listener": {listen, poll(0), nil},
+		"accept":             {listen, func(fd int) error { return third(task.Accept(fd)) }, errno.EINVAL},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fd := c.fd()
+			got := make(chan error, 1)
+			go func() { got <- c.call(fd) }()
+			untilWaiting(t, task, fd)
+			if err := task.Shutdown(fd, socket.SHUT_RDWR); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case err := <-got:
+				if err != c.want {
+					t.Errorf("returned %v, want %v", err, c.want)
+				}
+			case <-time.After(patience):
+				t.Error("did not return")
+			}
+		})
+	}
+}
+
+// TestAcceptRacesWithClose closes listeners while connections come in and are
+// accepted. No socket may be left, and no call may hang.
+func TestAcceptRacesWithClose(t *testing.T) {
+	task := newTask(t)
+	before := socket.Count()
+	for i := range 100 {
+		l, addr := listener(t, task)
+		done := make(chan struct{}, 3)
+		go func() {
+			for {
+				fd, _, err := task.Accept(l)
+				if err != nil {
+					break
+				}
+				task.Close(fd)
+			}
+			done <- struct{}{}
+		}()
+		for range 2 {
+			go func() {
+				for {
+					fd, err := attempt(task, addr)
+					if err != nil {
+						break
+					}
+					task.Close(fd)
+				}
+				done <- struct{}{}
+			}()
+		}
+		for range i {
+			runtime.Gosched()
+		}
+		task.Close(l)
+		for range 3 {
+			select {
+			case <-done:
+			case <-time.After(patience):
+				t.Fatal("a call hangs")
+			}
+		}
+	}
+	if left := socket.Count() - before; left != 0 {
+		t.Errorf("%d sockets are left", left)
 	}
 }
 

@@ -16,7 +16,7 @@ func (t *sock) hold(ep *inet.Endpoint) {
 
 // push ends what hold began, after more was sent (tcp_push).
 func (t *sock) push(ep *inet.Endpoint) {
-	if t.held.Swap(false) {
+	if t.held.Swap(false) && !t.extra.cork.Load() {
 		ep.SocketOptions().SetCorkOption(false)
 	}
 }
