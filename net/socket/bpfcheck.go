@@ -81,6 +81,8 @@ func checkConstant(i bpf.RawInstruction) bool {
 		return i.K < 32
 	case bpfLd | bpfMem, bpfLdx | bpfMem, bpfSt, bpfStx:
 		return i.K < bpfMemWords
+	case bpfLdx | bpfLen:
+		return false // the VM would load the length into the wrong register
 	}
 	// Of the negative offsets none is there.
 	load := i.Op&0x07 == bpfLd && (i.Op&0xe0 == bpfAbs || i.Op&0xe0 == bpfInd)
