@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/tamanet/tamanet/net/netfilter"
 )
 
 // began is the start of the monotonic clock that /clock tells.
@@ -25,7 +28,8 @@ var began = time.Now()
 //	/exit?code=          exit with that code
 //	/panic?text=         panic in a goroutine of its own
 //	/spin?n=             start n goroutines that loop for ever, calling functions
-func control(x *exchanges) http.Handler {
+//	/policy              the policy's rules with their counts
+func control(x *exchanges, rules *netfilter.Policy) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/clock", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, map[string]any{"Monotonic": time.Since(began).Seconds(), "Wall": time.Now().UTC()})
@@ -53,6 +57,13 @@ func control(x *exchanges) http.Handler {
 			go spin()
 		}
 		answer(w, map[string]any{"Spinning": n, "Error": text(err)})
+	})
+	mux.HandleFunc("/policy", func(w http.ResponseWriter, _ *http.Request) {
+		if rules == nil {
+			http.Error(w, "no policy", http.StatusNotFound)
+			return
+		}
+		fmt.Fprint(w, rules)
 	})
 	return mux
 }
