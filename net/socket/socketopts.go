@@ -106,22 +106,7 @@ func (sk *Sock) BoundDevIf() int { return int(sk.opts.boundDevIf.Load()) }
 // (sk_rcvlowat).
 func (sk *Sock) RcvLowat() int { return max(1, int(sk.opts.rcvLowat.Load())) }
 
-// PeekOff returns the offset at which MSG_PEEK reads, negative when
-// SO_PEEK_OFF is off.
-func (sk *Sock) PeekOff() int { return int(sk.opts.peekOff.Load()) - 1 }
-
-// MovePeekOff notes that n bytes were peeked, or with n negative read. It
-// does nothing while SO_PEEK_OFF is off (sk_peek_offset_fwd and _bwd).
-func (sk *Sock) MovePeekOff(n int) {
-	for {
-		v := sk.opts.peekOff.Load()
-		if v <= 0 || sk.opts.peekOff.CompareAndSwap(v, int32(max(1, int64(v)+int64(n)))) {
-			return
-		}
-	}
-}
-
-// peekers are what has set_peek_off among its operations.
+// peeks reports whether the family has set_peek_off among its operations.
 func (sk *Sock) peeks() bool {
 	switch sk.Family {
 	case AF_INET, AF_INET6, AF_UNIX:
@@ -155,7 +140,8 @@ func moreSocketOptions() []Option {
 		numberOption(SO_BINDTOIFINDEX, "SO_BINDTOIFINDEX", OptionWorks, "", bindToIndex, (*Sock).BoundDevIf),
 		numberOption(SO_BUF_LOCK, "SO_BUF_LOCK", OptionStored, "buffers of a set size are never grown", setBufLock,
 			func(sk *Sock) int { return int(sk.opts.bufLock.Load()) }),
-		{Level: SOL_SOCKET, Name: SO_PEEK_OFF, Label: "SO_PEEK_OFF", Set: setPeekOff, Get: getPeekOff},
+		{Level: SOL_SOCKET, Name: SO_PEEK_OFF, Label: "SO_PEEK_OFF", State: OptionStored,
+			Why: "MSG_PEEK reads from the front", Set: setPeekOff, Get: getPeekOff},
 		{Level: SOL_SOCKET, Name: SO_PEERNAME, Label: "SO_PEERNAME", Get: getPeerName},
 		{Level: SOL_SOCKET, Name: SO_COOKIE, Label: "SO_COOKIE", Get: getCookie},
 		{Level: SOL_SOCKET, Name: SO_MEMINFO, Label: "SO_MEMINFO", Get: getMemInfo},
@@ -357,7 +343,7 @@ func getPeekOff(sk *Sock, val []byte) (int, error) {
 	if !sk.peeks() {
 		return 0, errno.EOPNOTSUPP
 	}
-	return PutInt(val, sk.PeekOff())
+	return PutInt(val, int(sk.opts.peekOff.Load())-1)
 }
 
 func getPeerName(sk *Sock, val []byte) (int, error) {
