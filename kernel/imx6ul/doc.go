@@ -31,4 +31,4 @@ const TextStart = 0x8001_0000
 const RAMStart = 0x8000_0000
 
 // DMASize is the size of the memory for devices, in bytes: whole sections of the page table.
-const DMASize = 4 << 20
+const DMASize = 2 << 20
