@@ -105,6 +105,51 @@ func BenchmarkPoll(b *testing.B) {
 	})
 }
 
+// BenchmarkPoll1000 polls a thousand sockets of which none is ready.
+func BenchmarkPoll1000(b *testing.B) {
+	each(b, func(b *testing.B, s sys) {
+		if layer, ok := s.(tamanet); ok {
+			layer.t.SetNoFile(2000)
+		}
+		fds := make([]socket.PollFd, 1000)
+		for i := range fds {
+			fds[i] = socket.PollFd{Fd: fresh(b, s, dgram), Events: socket.POLLIN}
+		}
+		for b.Loop() {
+			_, err := s.poll(fds, 0)
+			check(b, err)
+		}
+	})
+}
+
+// BenchmarkEpollOf1000 finds the one socket of a thousand that is ready.
+func BenchmarkEpollOf1000(b *testing.B) {
+	each(b, func(b *testing.B, s sys) {
+		if layer, ok := s.(tamanet); ok {
+			layer.t.SetNoFile(2000)
+		}
+		e := s.(epollSys)
+		ep, err := e.epollCreate(0)
+		check(b, err)
+		b.Cleanup(func() { s.close(ep) })
+		for i := range 1000 {
+			events := socket.POLLIN
+			if i == 500 {
+				events = socket.POLLOUT
+			}
+			check(b, e.epollCtl(ep, socket.EPOLL_CTL_ADD, fresh(b, s, dgram), &socket.EpollEvent{Events: events}))
+		}
+		events := make([]socket.EpollEvent, 8)
+		for b.Loop() {
+			n, err := e.epollWait(ep, events, 0)
+			check(b, err)
+			if n != 1 {
+				b.Fatalf("%d are ready", n)
+			}
+		}
+	})
+}
+
 func BenchmarkUDPSendReceive64(b *testing.B) {
 	each(b, func(b *testing.B, s sys) {
 		one, two := fresh(b, s, dgram), fresh(b, s, dgram)

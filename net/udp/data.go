@@ -1,6 +1,8 @@
 package udp
 
 import (
+	"sync"
+
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/waiter"
 
@@ -80,7 +82,6 @@ func transmit(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
 			segment = c.Segment
 		}
 	}
-	var to tcpip.FullAddress
 	limit := maxLen4
 	if m.HasName && !(is.Family == socket.AF_INET6 && m.Name.Len >= sizeofFamily && m.Name.Family == socket.AF_UNSPEC) {
 		dst, err := sendTo(is, m.Name)
@@ -90,8 +91,10 @@ func transmit(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
 		if dst.Family == socket.AF_INET6 && !dst.IP().Is4In6() {
 			limit = maxLen6
 		}
-		to = is.FullAddress(dst)
-		opts.To = &to
+		to := addresses.Get().(*tcpip.FullAddress)
+		defer addresses.Put(to)
+		*to = is.FullAddress(dst)
+		opts.To = to
 	} else if is.Family == socket.AF_INET6 {
 		limit = maxLen6
 	}
@@ -120,6 +123,10 @@ func transmit(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
 	}
 	return size, nil
 }
+
+// addresses keeps destinations: what goes through an interface cannot stay on
+// the stack. gVisor is done with them when a write returns.
+var addresses = sync.Pool{New: func() any { return new(tcpip.FullAddress) }}
 
 // sendSegments cuts what is sent into datagrams of the given size, as
 // UDP_SEGMENT asks; a device that cannot cut leaves it to this
