@@ -64,7 +64,10 @@ func TestHandlersByRange(t *testing.T) {
 	var got []byte
 	h := &netfilter.SockOpts{
 		Family: socket.AF_INET, SetMin: 1100, SetMax: 1102, GetMin: 1100, GetMax: 1101,
-		Set: func(_ *socket.Sock, name int, val []byte) error { got = append([]byte{byte(name - 1100)}, val...); return nil },
+		Set: func(_ *socket.Sock, name int, val []byte) error {
+			got = append([]byte{byte(name - 1100)}, val...)
+			return nil
+		},
 		Get: func(_ *socket.Sock, _ int, val []byte) (int, error) { return socket.PutInt(val, 42) },
 	}
 	if err := netfilter.Register(h); err != nil {
