@@ -16,7 +16,8 @@ TAMAGO  ?=
 # Go fetches the release that go.mod names when another one is installed. Some distributions switch that off.
 GOTOOLCHAIN = auto
 
-# Recipes read the variables from the environment: no value needs quoting on its way.
+# Recipes read the variables from the environment: no value needs quoting on its way. They exec, so that a signal to
+# make reaches the command and not a shell in between.
 export APP BOARD PORTS MEM CPUS CPU CMDLINE OUT RAM DEV TAMAGO GOTOOLCHAIN
 
 TAMANET := build/tamanet
@@ -52,16 +53,16 @@ help:
 	@echo "  TAMAGO=path         another GOOS=tamago go command to build with"
 
 run: $(TAMANET)
-	@$(TAMANET) run --app "$$APP" --board "$$BOARD" --ports "$$PORTS" --mem "$$MEM" --cpus "$$CPUS" --cpu "$$CPU" \
+	@exec $(TAMANET) run --app "$$APP" --board "$$BOARD" --ports "$$PORTS" --mem "$$MEM" --cpus "$$CPUS" --cpu "$$CPU" \
 		--cmdline "$$CMDLINE" $(ARGS)
 
 build: $(TAMANET)
-	@$(TAMANET) build --app "$$APP" --board "$$BOARD" --out "$$OUT" $(ARGS)
+	@exec $(TAMANET) build --app "$$APP" --board "$$BOARD" --out "$$OUT" $(ARGS)
 
 IMAGE = $(TAMANET) image --app "$$APP" --board "$$BOARD" --ram "$$RAM" --cmdline "$$CMDLINE" --out "$$OUT"
 
 image: $(TAMANET)
-	@$(IMAGE) $(ARGS)
+	@exec $(IMAGE) $(ARGS)
 
 flash: $(TAMANET)
 	@image=$$($(IMAGE)) && $(TAMANET) flash "$$image" --dev "$$DEV" $(ARGS)
@@ -70,13 +71,13 @@ load: $(TAMANET)
 	@image=$$($(IMAGE)) && $(TAMANET) load "$$image" $(ARGS)
 
 test: $(TAMANET)
-	@$(TAMANET) test $(ARGS)
+	@exec $(TAMANET) test $(ARGS)
 
 test-%: $(TAMANET)
-	@$(TAMANET) test $* $(ARGS)
+	@exec $(TAMANET) test $* $(ARGS)
 
 oracle fuzz bench-sockets toolchain doctor: $(TAMANET)
-	@$(TAMANET) $@ $(ARGS)
+	@exec $(TAMANET) $@ $(ARGS)
 
 clean:
 	rm -rf build
