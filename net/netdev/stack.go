@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/link/loopback"
@@ -110,12 +111,18 @@ func (s *Stack) tune(cfg Config) error {
 		// Linux's default too. gVisor starts with reno.
 		cc = "cubic"
 	}
-	// RACK (RFC 8985), as on Linux. Measured over cables with 1 and 3 % loss,
-	// with and without delay and reordering, it was two to ten times as fast
-	// as SACK recovery alone, and did not stall.
+	// RACK (RFC 8985), as on Linux, with a least timeout of 50 ms. Over a cable
+	// without delay, 4 MiB with 1 % loss took 0.3 s, and 6 s with SACK recovery
+	// alone; with a round trip of 10 ms 3.6 and 6.3 s. But once a burst has led
+	// to a timeout, gVisor's RACK sends two segments a timeout: with gVisor's
+	// least of 200 ms, 16 MiB that lost 200 segments in a row took up to 18 s
+	// and with 1,000 more than 20, against 0.5 and 1.1 s with SACK alone; with
+	// 50 ms up to 4.8 and 8.4 s. An acknowledgement that is delayed does not
+	// run into it: RACK probes before the timeout is armed.
 	recovery := tcpip.TCPRACKLossDetection
+	minRTO := tcpip.TCPMinRTOOption(50 * time.Millisecond)
 	delay := tcpip.TCPDelayEnabled(true) // Nagle (RFC 896) until TCP_NODELAY
-	for _, opt := range []tcpip.SettableTransportProtocolOption{&cc, &recovery, &delay} {
+	for _, opt := range []tcpip.SettableTransportProtocolOption{&cc, &recovery, &minRTO, &delay} {
 		if err := s.ip.SetTransportProtocolOption(tcp.ProtocolNumber, opt); err != nil {
 			return fmt.Errorf("netdev: TCP option %T = %v: %s", opt, opt, err)
 		}

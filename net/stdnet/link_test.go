@@ -50,6 +50,14 @@ func (l *lossy) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) {
 // cable that loses percent of the frames.
 func cabled(t testing.TB, percent int) (a, b *Network) {
 	t.Helper()
+	return joined(t, func(i int, end stack.LinkEndpoint) stack.LinkEndpoint {
+		return &lossy{LinkEndpoint: end, rand: rand.New(rand.NewSource(int64(i))), percent: percent}
+	})
+}
+
+// joined is cabled with the ends of the cable as impair makes them.
+func joined(t testing.TB, impair func(i int, end stack.LinkEndpoint) stack.LinkEndpoint) (a, b *Network) {
+	t.Helper()
 	if err := families.Register(); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +69,7 @@ func cabled(t testing.TB, percent int) (a, b *Network) {
 			t.Fatal(err)
 		}
 		t.Cleanup(st.Close)
-		link := &lossy{LinkEndpoint: end, rand: rand.New(rand.NewSource(int64(i))), percent: percent}
+		link := impair(i, end)
 		_, err = st.AddInterface(netdev.InterfaceConfig{
 			Name:      "eth0",
 			Link:      ethernet.New(link),
@@ -88,6 +96,9 @@ func transfer(t testing.TB, a, b *Network, size int64) {
 		t.Fatal(err)
 	}
 	defer server.Close()
+	for _, c := range []net.Conn{client, server} {
+		c.SetDeadline(time.Now().Add(2 * time.Minute))
+	}
 	sent := sha256.New()
 	errs := make(chan error, 1)
 	go func() {
