@@ -36,7 +36,7 @@ type Options struct {
 	// Arch is amd64 or arm; arm programs run under qemu-arm. Empty means amd64.
 	Arch string
 
-	// Packages are patterns as for go list. Nil means [Packages] of Arch.
+	// Packages are patterns as for go list. None means [Packages] of Arch.
 	Packages []string
 
 	// Dir is a folder of tamanet's module. Empty means the current folder.
@@ -75,7 +75,7 @@ func Run(ctx context.Context, opt Options) (Summary, error) {
 	if opt.Arch == "" {
 		opt.Arch = "amd64"
 	}
-	if opt.Packages == nil {
+	if len(opt.Packages) == 0 {
 		opt.Packages = Packages(opt.Arch)
 	}
 	skips, err := parseSkips(skipsText, opt.Arch)

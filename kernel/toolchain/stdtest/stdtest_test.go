@@ -2,6 +2,7 @@ package stdtest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -40,6 +41,7 @@ func TestStandardLibrary(t *testing.T) {
 			assert.Zero(t, sum.Failed)
 			assert.NotZero(t, sum.Passed)
 			t.Logf("standard library on tamago/%s: %v", arch, sum)
+			t.Attr("count", fmt.Sprintf("%d standard-library tests on %s", sum.Passed, arch))
 		})
 	}
 }
