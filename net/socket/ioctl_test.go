@@ -100,6 +100,10 @@ func TestOwnerIsTold(t *testing.T) {
 	if err := task.Ioctl(receiver, socket.SIOCGPGRP, &pid); err != nil || pid != 7 {
 		t.Errorf("the owner is %d, %v", pid, err)
 	}
+	// Only what comes to an empty queue is told of.
+	if _, err := task.Recv(receiver, make([]byte, 4), socket.MSG_DONTWAIT); err != nil {
+		t.Fatal(err)
+	}
 	nobody := 0
 	if err := task.Ioctl(receiver, socket.SIOCSPGRP, &nobody); err != nil {
 		t.Fatal(err)
