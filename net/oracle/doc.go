@@ -8,5 +8,9 @@
 // errno, the result, the names, the bytes, the events. The two transcripts
 // must be equal, or the scenario stands in a list of named differences, each
 // with its reason; a difference that has gone must leave the list. The test
-// ends in one line that counts them.
+// ends in one line that counts them: make oracle.
+//
+// FuzzCalls makes sequences of calls of its own, drawn from its input, and
+// compares them in the same way: make fuzz. The benchmarks measure both systems
+// in one run: make bench-sockets.
 package oracle

@@ -33,10 +33,15 @@
 // at all with O_NONBLOCK or MSG_DONTWAIT (EAGAIN). Closing a descriptor wakes
 // the calls that are inside it, which return EBADF; Linux leaves them asleep.
 //
+// An epoll set ([Task.EpollCreate1]) is a descriptor too, the only kind that is
+// no socket: ENOTSOCK. What it watches costs nothing until an event comes, and
+// that then a place on a list, whoever waits.
+//
 // # Locks, in the order in which they are taken
 //
-// the fd table; [Sock.Lock] (Linux lock_sock), which guards Socket.State and
-// what the families document; gVisor's endpoint locks; the wait queue's. Send,
+// an epoll set's, then those of the sets in it; the fd table; [Sock.Lock]
+// (Linux lock_sock), which guards Socket.State and what the families document;
+// gVisor's endpoint locks; the wait queue's; an epoll set's ready list. Send,
 // receive, poll and getsockopt take no Sock lock. No lock is held over a
 // security hook, the loader, or a wait.
 package socket
