@@ -63,7 +63,7 @@ var moreInts = []struct {
 	{"IP_MULTICAST_ALL", socket.SOL_IP, inet.IP_MULTICAST_ALL, onOff},
 	{"IP_RECVERR_RFC4884", socket.SOL_IP, inet.IP_RECVERR_RFC4884, onOff},
 	{"IP_PROTOCOL", socket.SOL_IP, inet.IP_PROTOCOL, []int{1}},
-	{"IP_LOCAL_PORT_RANGE", socket.SOL_IP, inet.IP_LOCAL_PORT_RANGE, []int{0, 40000, 40010<<16 | 40000, 40000<<16 | 40010, -1}},
+	{"IP_LOCAL_PORT_RANGE", socket.SOL_IP, inet.IP_LOCAL_PORT_RANGE, []int{0, 40000, portRange(40000, 40010), portRange(40010, 40000), -1}},
 
 	{"IPV6_RECVPKTINFO", socket.SOL_IPV6, inet.IPV6_RECVPKTINFO, onOff},
 	{"IPV6_RECVHOPLIMIT", socket.SOL_IPV6, inet.IPV6_RECVHOPLIMIT, onOff},
@@ -132,6 +132,12 @@ func moreOptionScenarios() []scenario {
 	}
 	list = append(list, deviceScenarios()...)
 	return append(list, membershipScenarios()...)
+}
+
+// portRange is the value of IP_LOCAL_PORT_RANGE, ip(7), which an int holds on
+// 32-bit processors too.
+func portRange(low, high uint16) int {
+	return int(int32(uint32(high)<<16 | uint32(low)))
 }
 
 // deviceScenarios are the options that name an interface, and other bytes.
