@@ -23,6 +23,8 @@ func result(n uintptr, e unix.Errno) (int, error) {
 	return int(n), nil
 }
 
+func resultOf(n, _ uintptr, e unix.Errno) (int, error) { return result(n, e) }
+
 func onlyError(_ int, err error) error { return err }
 
 func call(trap uintptr, a ...uintptr) (int, error) {
@@ -32,13 +34,13 @@ func call(trap uintptr, a ...uintptr) (int, error) {
 	return result(r, e)
 }
 
-// ptr is the address of b's first byte; b lives as long as the call's
-// argument list does.
-func ptr(b []byte) uintptr {
+// first points to b's first byte. Callers turn it into a number in the argument list
+// of the system call itself: only there it keeps b alive and in its place.
+func first(b []byte) *byte {
 	if len(b) == 0 {
-		return uintptr(unsafe.Pointer(&zero))
+		return &zero[0]
 	}
-	return uintptr(unsafe.Pointer(&b[0]))
+	return &b[0]
 }
 
 var zero [1]byte
@@ -122,7 +124,10 @@ func getname(trap uintptr, fd int) (socket.Sockaddr, error) {
 }
 
 func (linux) send(fd int, b []byte, flags int) (int, error) {
-	return call(unix.SYS_SENDTO, uintptr(fd), ptr(b), uintptr(len(b)), uintptr(flags|socket.MSG_NOSIGNAL))
+	// SAFETY: b outlives the call.
+	r, _, e := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(first(b))), uintptr(len(b)),
+		uintptr(flags|socket.MSG_NOSIGNAL), 0, 0)
+	return result(r, e)
 }
 
 func (linux) sendto(fd int, b []byte, flags int, addr socket.Sockaddr) (int, error) {
@@ -130,7 +135,7 @@ func (linux) sendto(fd int, b []byte, flags int, addr socket.Sockaddr) (int, err
 	n := len(a)
 	a = a[:cap(a)]
 	// SAFETY: a and b outlive the call.
-	r, _, e := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), ptr(b), uintptr(len(b)),
+	r, _, e := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(first(b))), uintptr(len(b)),
 		uintptr(flags|socket.MSG_NOSIGNAL), uintptr(unsafe.Pointer(&a[0])), uintptr(n))
 	return result(r, e)
 }
@@ -151,7 +156,7 @@ func (linux) recvfrom(fd int, b []byte, flags int) (int, socket.Sockaddr, error)
 	var got int
 	addr, err := nameFrom(func(a *byte, n *uint32) (err error) {
 		// SAFETY: the kernel writes at most len(b) bytes to b, *n to a, and *n.
-		r, _, e := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), ptr(b), uintptr(len(b)), uintptr(flags),
+		r, _, e := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(first(b))), uintptr(len(b)), uintptr(flags),
 			uintptr(unsafe.Pointer(a)), uintptr(unsafe.Pointer(n)))
 		got, err = result(r, e)
 		return err
@@ -184,13 +189,15 @@ func (linux) recvmsg(fd int, iov [][]byte, flags int) (int, socket.Sockaddr, int
 }
 
 func (linux) setsockopt(fd, level, name int, val []byte) error {
-	return onlyError(call(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name), ptr(val), uintptr(len(val))))
+	// SAFETY: val outlives the call.
+	return onlyError(resultOf(unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name),
+		uintptr(unsafe.Pointer(first(val))), uintptr(len(val)), 0)))
 }
 
 func (linux) getsockopt(fd, level, name int, val []byte) (int, error) {
 	n := uint32(len(val))
 	// SAFETY: the kernel writes at most n bytes to val, and n.
-	_, _, e := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name), ptr(val), uintptr(unsafe.Pointer(&n)), 0)
+	_, _, e := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name), uintptr(unsafe.Pointer(first(val))), uintptr(unsafe.Pointer(&n)), 0)
 	if _, err := result(0, e); err != nil {
 		return 0, err
 	}
