@@ -413,13 +413,18 @@ func TestOracle(t *testing.T) {
 		}
 		seen[s.name] = true
 		t.Run(s.name, func(t *testing.T) {
-			want := s.do(linux{}, nil)
-			layer, st := newTamanet(t)
-			defer st.Close()
-			got := s.do(layer, want)
-			layer.t.Exit()
 			reason := reasonFor(s.name)
-			same := strings.Join(got, "\n") == strings.Join(want, "\n")
+			want, got, same := compare(t, s)
+			// A machine under load may end a wait early or late, and Linux
+			// may pick a port again that was just freed. Such a difference
+			// does not stay; one of the layer does.
+			for range 2 {
+				if same || reason != "" {
+					break
+				}
+				t.Logf("differs, looking again\n%s", diff(want, got))
+				want, got, same = compare(t, s)
+			}
 			switch {
 			case same && reason == "":
 				agree++
@@ -448,6 +453,16 @@ func TestOracle(t *testing.T) {
 		fmt.Println(line)
 	}
 	fmt.Printf("oracle: %d scenarios, %d agree, %d named differences, %d unexplained\n", n, agree, named, unexplained)
+}
+
+// compare runs s on both systems.
+func compare(t *testing.T, s scenario) (want, got []string, same bool) {
+	want = s.do(linux{}, nil)
+	layer, st := newTamanet(t)
+	defer st.Close()
+	got = s.do(layer, want)
+	layer.t.Exit()
+	return want, got, slices.Equal(want, got)
 }
 
 // diff shows both transcripts, line by line.
