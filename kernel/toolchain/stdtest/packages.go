@@ -12,7 +12,7 @@ func Packages(arch string) []string {
 	if arch == "arm" {
 		return []string{
 			"errors", "internal/bytealg", "internal/runtime/...", "math", "math/big", "math/bits",
-			"reflect", "runtime", "strconv", "sync", "sync/atomic", "syscall", "time", "os/signal",
+			"reflect", "strconv", "sync", "sync/atomic", "syscall", "time", "os/signal",
 		}
 	}
 	return []string{
