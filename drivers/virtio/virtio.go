@@ -114,6 +114,20 @@ type Transport interface {
 	TakeInterrupt() Interrupt
 }
 
+// QueueInterrupter is a Transport whose queues can each have an interrupt of
+// their own (MSI-X, §4.1.4.3). Vectors are assigned while a queue is not enabled, and
+// a reset takes them away again. Once one is assigned, TakeInterrupt says nothing: which
+// vector came is the reason.
+type QueueInterrupter interface {
+	Transport
+	// Vectors is how many there are.
+	Vectors() int
+	// SetQueueVector and SetConfigVector assign a vector. The error says that the device
+	// has no resources for it (§4.1.5.1.2.1: it reads back as 0xffff).
+	SetQueueVector(queue, vector int) error
+	SetConfigVector(vector int) error
+}
+
 var (
 	// ErrReset is returned when a device did not complete a reset in time.
 	ErrReset = errors.New("virtio: device did not reset")

@@ -77,6 +77,10 @@ type Config struct {
 	Memory dma.Memory
 	// Interrupt is the device's line, which no other device shares.
 	Interrupt nic.Interrupt
+	// QueueInterrupts are those of the queue pairs, where the Transport is a
+	// virtio.QueueInterrupter: vector i+1 is QueueInterrupts[i], of pair i, and vector 0
+	// is Interrupt, of the configuration. Without them Interrupt is for everything.
+	QueueInterrupts []nic.Interrupt
 	// Name is for messages; "virtio-net" when empty.
 	Name string
 	// RxQueue and TxQueue bound the rings, in descriptors; 256 when zero.
