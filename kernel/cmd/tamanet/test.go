@@ -53,6 +53,12 @@ var testGroups = []testGroup{
 	{name: "usbarmory", what: "the same with the USB armory's image", packages: []string{"./qemu/e2e"}, board: "usbarmory", boots: true, perTest: true},
 }
 
+// testTools are the programs that tests need besides the boards' QEMU, and the Debian packages that hold them.
+var testTools = []struct{ program, pkg string }{
+	{"qemu-arm", "qemu-user"},   // runs standard-library tests of the arm port as Linux processes
+	{"mkimage", "u-boot-tools"}, // what our boot images are compared with
+}
+
 func testCommand() *cobra.Command {
 	var verbose bool
 	var run string
@@ -158,9 +164,10 @@ func (t *tester) provide(ctx context.Context) (goCmd string, err error) {
 			return "", err
 		}
 	}
-	// Standard-library tests of the arm port run as Linux processes.
-	if err := qemu.Install(ctx, "qemu-arm", "qemu-user", t.progress); err != nil {
-		return "", err
+	for _, tool := range testTools {
+		if err := qemu.Install(ctx, tool.program, tool.pkg, t.progress); err != nil {
+			return "", err
+		}
 	}
 	return toolchain.Ensure(ctx, toolchain.Options{Progress: t.progress})
 }
