@@ -9,12 +9,18 @@ import (
 	"github.com/tamanet/tamanet/drivers/virtio"
 )
 
+// eventRings are rings in which positions wrap at once, soon, and late.
+var eventRings = []struct {
+	size int
+	ring virtio.Features
+}{{1, 0}, {2, 0}, {256, 0}, {1, virtio.FeatureRingPacked}, {2, virtio.FeatureRingPacked}, {256, virtio.FeatureRingPacked}}
+
 // TestEventIdxKick: the device is notified of the entry that it asked for, and of no other, in
 // queues of any size and when the index wraps.
 func TestEventIdxKick(t *testing.T) {
-	for _, size := range []int{1, 2, 256} {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			d, q, dev := newQueueWith(t, size, virtio.FeatureEventIdx)
+	for _, tc := range eventRings {
+		t.Run(fmt.Sprint(tc), func(t *testing.T) {
+			d, q, dev := newQueueWith(t, tc.size, virtio.FeatureEventIdx|tc.ring)
 			notified := 0
 			d.OnNotify = func(int) { notified++ }
 			one := func() {
@@ -48,9 +54,9 @@ func TestEventIdxKick(t *testing.T) {
 
 // TestEventIdxInterrupts: interrupts come when they are asked for, and not when they are not.
 func TestEventIdxInterrupts(t *testing.T) {
-	for _, size := range []int{1, 2, 256} {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			d, q, dev := newQueueWith(t, size, virtio.FeatureEventIdx)
+	for _, tc := range eventRings {
+		t.Run(fmt.Sprint(tc), func(t *testing.T) {
+			d, q, dev := newQueueWith(t, tc.size, virtio.FeatureEventIdx|tc.ring)
 			m := transport(t, d)
 			for i := range 70000 {
 				if _, err := q.Add([]virtio.Segment{out("x")}); err != nil {
@@ -83,8 +89,10 @@ func TestEventIdxInterrupts(t *testing.T) {
 }
 
 // TestIndirect is about how many descriptors a chain takes, and what becomes of its memory.
-func TestIndirect(t *testing.T) {
-	d, q, dev := newQueueWith(t, 4, virtio.FeatureIndirectDesc)
+func TestIndirect(t *testing.T) { bothRings(t, indirect) }
+
+func indirect(t *testing.T, f virtio.Features) {
+	d, q, dev := newQueueWith(t, 4, f|virtio.FeatureIndirectDesc)
 	free := 4
 	for _, tc := range []struct{ segs, takes int }{{1, 1}, {2, 1}, {3, 1}} {
 		var segs []virtio.Segment

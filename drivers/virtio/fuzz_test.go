@@ -8,7 +8,7 @@ import (
 	"github.com/tamanet/tamanet/drivers/virtio"
 )
 
-// FuzzUsedRing has a device write what it likes into the used ring, while the
+// FuzzUsedRing has a device write what it likes where it may write into a ring of each kind, while the
 // driver adds chains and takes them back. Whatever comes, Pop returns only chains that
 // the driver had added, with lengths that fit, and nothing is lost in the end.
 //
@@ -27,7 +27,7 @@ func fuzzUsedRing(t *testing.T, script []byte, features virtio.Features) {
 	held := map[int]int{} // by head: bytes that the device may write
 	for ; len(script) >= 9; script = script[9:] {
 		id, length := binary.LittleEndian.Uint32(script[1:]), binary.LittleEndian.Uint32(script[5:])
-		switch script[0] % 5 {
+		switch script[0] % 6 {
 		case 0:
 			segs := []virtio.Segment{out("header")}
 			for range id % 4 {
@@ -69,6 +69,8 @@ func fuzzUsedRing(t *testing.T, script []byte, features virtio.Features) {
 				t.Fatal(err)
 			}
 			virtio.Run(m)
+		case 5:
+			dev.Scribble(int(id), length)
 		}
 	}
 	q.Drain(func(h int) { delete(held, h) })

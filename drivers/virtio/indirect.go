@@ -2,13 +2,12 @@ package virtio
 
 import (
 	"fmt"
-	"unsafe"
 
 	"github.com/tamanet/tamanet/drivers/dma"
 )
 
 // UseIndirect has a chain of 2 to n segments take one descriptor of the queue, which refers
-// to a table of its own (§2.7.5.3). It is called once, before the first Add, and
+// to a table of its own (§2.7.5.3, §2.8.7). It is called once, before the first Add, and
 // needs FeatureIndirectDesc negotiated. The error wraps dma.ErrNoMemory.
 func (q *Queue) UseIndirect(n int) error {
 	// A chain must not be longer than the queue, wherever it stands (§2.7.5.3.1).
@@ -22,11 +21,9 @@ func (q *Queue) UseIndirect(n int) error {
 }
 
 // tableOf returns the table of a head, and where the device finds it.
-func (q *Queue) tableOf(h uint16) ([]desc, dma.Addr) {
+func (q *Queue) tableOf(h uint16) ([]byte, dma.Addr) {
 	off := int(h) * q.tableLen * descLen
-	b := q.table.Bytes[off : off+q.tableLen*descLen]
-	// SAFETY: the bytes are those of the slice above, aligned to descLen as the block is.
-	return unsafe.Slice((*desc)(unsafe.Pointer(unsafe.SliceData(b))), q.tableLen), q.table.Addr + dma.Addr(off)
+	return q.table.Bytes[off : off+q.tableLen*descLen], q.table.Addr + dma.Addr(off)
 }
 
 // addIndirect is Add with one descriptor. There are no more segments than fit into a table.
@@ -39,22 +36,18 @@ func (q *Queue) addIndirect(segs []Segment) (head int, err error) {
 	}
 	h := q.free
 	s := &q.slots[h]
-	table, addr := q.tableOf(h)
 	writable := uint32(0)
 	for i := range segs {
 		seg := segs[i]
-		if table[i], err = q.lend(&seg, &writable); err != nil {
+		if err = q.lend(&seg, &writable); err != nil {
 			q.takeBackMore(s)
 			return 0, err
 		}
 		s.more = append(s.more, seg)
-		if i < len(segs)-1 {
-			table[i].flags |= descNext
-			table[i].next = uint16(i + 1)
-		}
 	}
-	q.ring.desc[h] = desc{addr: uint64(addr), len: uint32(descLen * len(segs)), flags: descIndirect}
-	q.makeAvailable(h, 1, writable)
+	table, addr := q.tableOf(h)
+	q.ring.indirect(h, table, addr, s.more)
+	q.added(h, 1, writable)
 	q.free = s.next
 	return int(h), nil
 }

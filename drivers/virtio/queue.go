@@ -15,8 +15,8 @@ var (
 	// ErrQueueEmpty is returned by Pop when the device has used nothing more.
 	ErrQueueEmpty = errors.New("virtio: nothing was used")
 	// ErrRing is returned by Pop when the device has written what cannot
-	// be into the used ring. The queue is of no further use until Reset.
-	ErrRing = errors.New("virtio: device wrote nonsense into the used ring")
+	// be into a ring. The queue is of no further use until Reset.
+	ErrRing = errors.New("virtio: device wrote nonsense into a ring")
 )
 
 // Segment is one piece of memory of a request: either Bytes, which the queue
@@ -28,7 +28,9 @@ type Segment struct {
 	Dir   dma.Direction
 }
 
-// Queue is a split virtqueue (§2.7). Except for Stats it is not safe for concurrent use.
+// Queue is a virtqueue: a packed one (§2.8) where FeatureRingPacked was negotiated, else a
+// split one (§2.7). A head is the buffer id of a chain in the former, its first descriptor in
+// the latter. Except for Stats it is not safe for concurrent use.
 //
 // What the driver must remember about a descriptor is kept apart from the
 // descriptor table, which a device could change: nothing that the driver reads from shared
@@ -39,7 +41,6 @@ type Queue struct {
 	mem   dma.Memory
 	block *dma.Block
 	ring  ring
-	rings Rings
 
 	slots []slot
 	// free is the first descriptor of the list of free ones, of which there are numFree.
@@ -47,17 +48,8 @@ type Queue struct {
 	numFree int
 	// inFlight counts the chains that the device has.
 	inFlight int
-	// availIdx is the index of the next available entry to be written,
-	// published what the device was told of, lastUsed the next used
-	// entry to be read. All three run modulo 2¹⁶ (§2.7.6, §2.7.8).
-	availIdx, published, lastUsed uint16
-	// availFlags are the flags of the available ring as last stored.
-	availFlags uint16
-	broken     error
+	broken   error
 
-	// eventIdx is set when event indices take the place of the rings' flags, and armed then
-	// while an interrupt is asked for.
-	eventIdx, armed bool
 	// table holds tableLen descriptors for each head, nil without indirect ones.
 	table    *dma.Block
 	tableLen int
@@ -92,21 +84,30 @@ type QueueStats struct {
 }
 
 // NewQueue allocates queue index with at most want descriptors and tells the
-// device. The size is the largest power of two that both sides can do
-// (§2.7: a split queue's size is one). The error wraps ErrQueue or dma.ErrNoMemory.
-func NewQueue(t Transport, mem dma.Memory, index, want int) (*Queue, error) {
+// device. Of the features that were negotiated, FeatureRingPacked and FeatureEventIdx say how the
+// queue works. The size is the largest power of two that both sides can do; a split queue's
+// is one always (§2.7). The error wraps ErrQueue or dma.ErrNoMemory.
+func NewQueue(t Transport, mem dma.Memory, index, want int, f Features) (*Queue, error) {
 	size, err := queueSize(t, index, want)
 	if err != nil {
 		return nil, err
 	}
-	block, err := mem.Alloc(ringSize(size), ringAlign)
+	bytes := splitSize(size)
+	if f.Has(FeatureRingPacked) {
+		bytes = packedSize(size)
+	}
+	block, err := mem.Alloc(bytes, ringAlign)
 	if err != nil {
 		return nil, fmt.Errorf("virtio: queue %d with %d descriptors: %w", index, size, err)
 	}
 	q := &Queue{index: index, t: t, mem: mem, block: block, slots: make([]slot, size)}
-	q.ring, q.rings = newRing(block, size)
+	if f.Has(FeatureRingPacked) {
+		q.ring = newPacked(block, size, f.Has(FeatureEventIdx))
+	} else {
+		q.ring = newSplit(block, size, f.Has(FeatureEventIdx))
+	}
 	q.clear()
-	if err := t.SetQueue(index, q.rings); err != nil {
+	if err := t.SetQueue(index, q.ring.areas()); err != nil {
 		mem.Free(block)
 		return nil, err
 	}
@@ -123,15 +124,12 @@ func queueSize(t Transport, index, want int) (int, error) {
 
 // clear puts the ring and its book-keeping to where a reset device expects them.
 func (q *Queue) clear() {
-	clear(q.block.Bytes)
+	q.ring.clear()
 	for i := range q.slots {
 		q.slots[i] = slot{next: uint16(i + 1), more: q.slots[i].more[:0]}
 	}
 	q.free, q.numFree, q.inFlight = 0, len(q.slots), 0
-	q.availIdx, q.published, q.lastUsed, q.availFlags = 0, 0, 0, 0
 	q.broken = nil
-	// A used_event of 0 asks for an interrupt for the first used entry.
-	q.armed = true
 }
 
 // Size is the number of descriptors.
@@ -181,44 +179,37 @@ func (q *Queue) Add(segs []Segment) (head int, err error) {
 	for i := range segs {
 		s := &q.slots[d]
 		s.seg = segs[i]
-		if q.ring.desc[d], err = q.lend(&s.seg, &writable); err != nil {
+		if err = q.lend(&s.seg, &writable); err != nil {
 			q.unmap(h, i)
 			return 0, err
 		}
-		if i < len(segs)-1 {
-			q.ring.desc[d].flags |= descNext
-			q.ring.desc[d].next = s.next
-		}
 		d = s.next
 	}
-	q.makeAvailable(h, len(segs), writable)
+	q.ring.chain(q.slots, h, len(segs))
+	q.added(h, len(segs), writable)
 	q.free = d
 	return int(h), nil
 }
 
-// lend maps s and describes it. It adds what the device may write to writable.
-func (q *Queue) lend(s *Segment, writable *uint32) (d desc, err error) {
+// lend maps s. It adds what the device may write to writable.
+func (q *Queue) lend(s *Segment, writable *uint32) (err error) {
 	if s.Bytes != nil {
 		s.Len = len(s.Bytes)
 		if s.Addr, err = q.mem.Map(s.Bytes, s.Dir); err != nil {
-			return d, err
+			return err
 		}
 	}
-	d = desc{addr: uint64(s.Addr), len: uint32(s.Len)}
 	if s.Dir == dma.FromDevice {
-		d.flags = descWrite
-		*writable += d.len
+		*writable += uint32(s.Len)
 	}
-	return d, nil
+	return nil
 }
 
-// makeAvailable puts the chain of n descriptors at h into the available ring.
-func (q *Queue) makeAvailable(h uint16, n int, writable uint32) {
+// added notes that the device has the chain of n descriptors at h.
+func (q *Queue) added(h uint16, n int, writable uint32) {
 	q.slots[h].chain, q.slots[h].writable = uint16(n), writable
 	q.numFree -= n
 	q.inFlight++
-	q.ring.avail[int(q.availIdx)&(len(q.slots)-1)] = h
-	q.availIdx++
 }
 
 // unmap takes back the memory of the first n descriptors of the chain at d and
@@ -253,37 +244,30 @@ func (q *Queue) release(h uint16) {
 	q.inFlight--
 }
 
-// publish stores the available ring's flags and index in one word.
-func (q *Queue) publish() {
-	// The entries before the index (§2.7.13.3.1): a device that sees the
-	// index must see what it covers.
-	dma.WriteBarrier()
-	atomic.StoreUint32(q.ring.availWord, uint32(q.published)<<16|uint32(q.availFlags))
-}
-
 // Kick makes what was added visible to the device and notifies it unless it
-// has said that it is looking anyway (§2.7.13.4).
+// has said that it is looking anyway (§2.7.13.4, §2.8.21).
 func (q *Queue) Kick() {
-	if q.published == q.availIdx {
-		return
-	}
-	before := q.published
-	q.published = q.availIdx
-	q.publish()
-	// The index before the device's flag or event index: else both sides could miss
-	// each other's (§2.7.13.4.1).
-	dma.Barrier()
-	if !q.wantsNotice(before) {
+	switch some, notice := q.ring.publish(); {
+	case notice:
+		q.stats.kicks.Add(1)
+		q.t.Notify(q.index)
+	case some:
 		q.stats.kicksSaved.Add(1)
-		return
 	}
-	q.stats.kicks.Add(1)
-	q.t.Notify(q.index)
 }
 
-// pending is how many used entries are unread.
-func (q *Queue) pending() uint16 {
-	return uint16(atomic.LoadUint32(q.ring.usedWord)>>16) - q.lastUsed
+// DisableInterrupts asks the device not to interrupt for this queue. It is a
+// hint: an interrupt may still come (§2.7.7, §2.8.10).
+func (q *Queue) DisableInterrupts() { q.ring.disarm() }
+
+// EnableInterrupts asks for an interrupt when the next chain is used, and says
+// whether some were already: for those no interrupt will come (§2.7.14).
+func (q *Queue) EnableInterrupts() (pending bool) {
+	q.ring.arm()
+	// The flag or event before the used entries: else a chain could be used in between
+	// unnoticed (§2.7.14).
+	dma.Barrier()
+	return q.ring.pending()
 }
 
 // Pop takes the next chain that the device has used, ends its mappings and returns its
@@ -294,26 +278,21 @@ func (q *Queue) Pop() (head int, written int, err error) {
 	if q.broken != nil {
 		return 0, 0, q.broken
 	}
-	n := q.pending()
-	if n == 0 {
-		return 0, 0, ErrQueueEmpty
-	}
-	if int(n) > q.inFlight {
+	id, length, ok, sane := q.ring.used(q.inFlight)
+	if !sane {
 		q.stats.badIndex.Add(1)
-		q.broken = fmt.Errorf("%w: index of queue %d is %d ahead with %d chains in flight", ErrRing, q.index, n, q.inFlight)
+		q.broken = fmt.Errorf("%w: queue %d has used more than the %d chains in flight", ErrRing, q.index, q.inFlight)
 		return 0, 0, q.broken
 	}
-	// The index before the entries that it covers (§2.7.14).
-	dma.ReadBarrier()
-	e := &q.ring.used[int(q.lastUsed)&(len(q.slots)-1)]
-	// Each is loaded once: a device could change it after the check.
-	id, length := atomic.LoadUint32(&e.id), atomic.LoadUint32(&e.len)
-	q.lastUsed++
+	if !ok {
+		return 0, 0, ErrQueueEmpty
+	}
 	if id >= uint32(len(q.slots)) || q.slots[id].chain == 0 {
 		q.stats.badUsed.Add(1)
 		q.broken = fmt.Errorf("%w: queue %d: id %d is no chain of the device's", ErrRing, q.index, id)
 		return 0, 0, q.broken
 	}
+	q.ring.advance(int(q.slots[id].chain))
 	if length > q.slots[id].writable {
 		q.stats.badLength.Add(1)
 		length = 0
@@ -339,7 +318,7 @@ func (q *Queue) Enable() error {
 	if n := q.t.QueueMax(q.index); n < len(q.slots) {
 		return fmt.Errorf("%w: queue %d had %d descriptors, now it has at most %d", ErrQueue, q.index, len(q.slots), n)
 	}
-	return q.t.SetQueue(q.index, q.rings)
+	return q.t.SetQueue(q.index, q.ring.areas())
 }
 
 // Close frees the rings' memory. The device was reset and Drain was called before.

@@ -23,6 +23,25 @@ var ringFeatures = map[string]virtio.Features{
 	"event indices": virtio.FeatureEventIdx,
 	"indirect":      virtio.FeatureIndirectDesc,
 	"both":          virtio.FeatureEventIdx | virtio.FeatureIndirectDesc,
+
+	"packed":                          virtio.FeatureRingPacked,
+	"packed, event indices":           virtio.FeatureRingPacked | virtio.FeatureEventIdx,
+	"packed, indirect":                virtio.FeatureRingPacked | virtio.FeatureIndirectDesc,
+	"packed, event indices, indirect": virtio.FeatureRingPacked | virtio.FeatureEventIdx | virtio.FeatureIndirectDesc,
+}
+
+// eachRing runs a test with every combination.
+func eachRing(t *testing.T, test func(t *testing.T, f virtio.Features)) {
+	for name, f := range ringFeatures {
+		t.Run(name, func(t *testing.T) { test(t, f) })
+	}
+}
+
+// bothRings runs a test with a split and with a packed ring.
+func bothRings(t *testing.T, test func(t *testing.T, f virtio.Features)) {
+	for _, name := range []string{"plain", "packed"} {
+		t.Run(name, func(t *testing.T) { test(t, ringFeatures[name]) })
+	}
 }
 
 // newQueueWith is newQueue with features negotiated, and tables for 3 segments.
@@ -34,12 +53,9 @@ func newQueueWith(t testing.TB, size int, f virtio.Features) (*virtiotest.Device
 	if _, err := virtio.Negotiate(m, f); err != nil {
 		t.Fatal(err)
 	}
-	q, err := virtio.NewQueue(m, d.Mem, 0, size)
+	q, err := virtio.NewQueue(m, d.Mem, 0, size, f)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if f.Has(virtio.FeatureEventIdx) {
-		q.UseEventIdx()
 	}
 	if f.Has(virtio.FeatureIndirectDesc) {
 		if err := q.UseIndirect(3); err != nil {
@@ -79,7 +95,7 @@ func TestQueueSize(t *testing.T) {
 		if _, err := virtio.Negotiate(m, 0); err != nil {
 			t.Fatal(err)
 		}
-		q, err := virtio.NewQueue(m, d.Mem, 0, tc.want)
+		q, err := virtio.NewQueue(m, d.Mem, 0, tc.want, 0)
 		if tc.size == 0 {
 			if !errors.Is(err, virtio.ErrQueue) {
 				t.Errorf("max %d, want %d: %v, want ErrQueue", tc.max, tc.want, err)
@@ -101,7 +117,7 @@ func TestNewQueueGivesMemoryBackWhenRefused(t *testing.T) {
 	if _, err := virtio.Negotiate(m, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := virtio.NewQueue(m, d.Mem, 0, 8); !errors.Is(err, virtio.ErrQueue) {
+	if _, err := virtio.NewQueue(m, d.Mem, 0, 8, 0); !errors.Is(err, virtio.ErrQueue) {
 		t.Errorf("error is %v, want ErrQueue", err)
 	}
 	if _, blocks := d.Mem.Live(); blocks != 0 {
@@ -109,8 +125,10 @@ func TestNewQueueGivesMemoryBackWhenRefused(t *testing.T) {
 	}
 }
 
-func TestQueueRoundTrip(t *testing.T) {
-	d, q, dev := newQueue(t, 8)
+func TestQueueRoundTrip(t *testing.T) { eachRing(t, queueRoundTrip) }
+
+func queueRoundTrip(t *testing.T, f virtio.Features) {
+	d, q, dev := newQueueWith(t, 8, f)
 	reply := in(16)
 	head, err := q.Add([]virtio.Segment{out("ab"), out("cde"), reply})
 	if err != nil {
@@ -143,11 +161,7 @@ func TestQueueRoundTrip(t *testing.T) {
 
 // TestQueueWraps runs the 16-bit indices round more than once, in random order of use and
 // with chains of random length, and checks that no descriptor is lost or used twice.
-func TestQueueWraps(t *testing.T) {
-	for name, f := range ringFeatures {
-		t.Run(name, func(t *testing.T) { queueWraps(t, f) })
-	}
-}
+func TestQueueWraps(t *testing.T) { eachRing(t, queueWraps) }
 
 func queueWraps(t *testing.T, f virtio.Features) {
 	d, q, dev := newQueueWith(t, 16, f)
@@ -207,8 +221,10 @@ func queueWraps(t *testing.T, f virtio.Features) {
 	}
 }
 
-func TestQueueFull(t *testing.T) {
-	_, q, dev := newQueue(t, 4)
+func TestQueueFull(t *testing.T) { bothRings(t, queueFull) }
+
+func queueFull(t *testing.T, f virtio.Features) {
+	_, q, dev := newQueueWith(t, 4, f)
 	for range 2 {
 		if _, err := q.Add([]virtio.Segment{out("x"), out("y")}); err != nil {
 			t.Fatal(err)
@@ -231,8 +247,10 @@ func TestQueueFull(t *testing.T) {
 	}
 }
 
-func TestAddUndoesMappings(t *testing.T) {
-	d, q, _ := newQueue(t, 8)
+func TestAddUndoesMappings(t *testing.T) { eachRing(t, addUndoesMappings) }
+
+func addUndoesMappings(t *testing.T, f virtio.Features) {
+	d, q, _ := newQueueWith(t, 8, f)
 	unmappable := virtio.Segment{Bytes: make([]byte, 1<<20)}
 	if _, err := q.Add([]virtio.Segment{out("a"), out("b"), unmappable}); !errors.Is(err, dma.ErrNotVisible) {
 		t.Fatalf("Add = %v, want ErrNotVisible", err)
@@ -245,27 +263,41 @@ func TestAddUndoesMappings(t *testing.T) {
 	}
 }
 
-func TestHostileUsedRing(t *testing.T) {
+// Which ring a case is about.
+const (
+	packed = virtio.FeatureRingPacked
+	split  = ^packed
+)
+
+func TestHostileUsedRing(t *testing.T) { bothRings(t, hostileUsedRing) }
+
+func hostileUsedRing(t *testing.T, f virtio.Features) {
 	for _, tc := range []struct {
 		name string
 		do   func(dev *virtiotest.Queue, head uint32)
 		// len is what Pop returns, -1 when it must fail.
-		len  int
+		len int
+		// only is a ring that has what is done at all, 0 for both.
+		only virtio.Features
 		stat func(virtio.QueueStats) uint64
 	}{
-		{"id outside the table", func(q *virtiotest.Queue, h uint32) { q.Finish(8, 0) }, -1, func(s virtio.QueueStats) uint64 { return s.BadUsed }},
-		{"huge id", func(q *virtiotest.Queue, h uint32) { q.Finish(0xffffffff, 0) }, -1, func(s virtio.QueueStats) uint64 { return s.BadUsed }},
-		{"id whose low bits are right", func(q *virtiotest.Queue, h uint32) { q.Finish(h|1<<16, 0) }, -1, func(s virtio.QueueStats) uint64 { return s.BadUsed }},
-		{"free descriptor", func(q *virtiotest.Queue, h uint32) { q.Finish(h+5, 0) }, -1, func(s virtio.QueueStats) uint64 { return s.BadUsed }},
-		{"second descriptor of a chain", func(q *virtiotest.Queue, h uint32) { q.Finish(h+1, 0) }, -1, func(s virtio.QueueStats) uint64 { return s.BadUsed }},
-		{"index too far ahead", func(q *virtiotest.Queue, h uint32) { q.Skip(3); q.Publish() }, -1, func(s virtio.QueueStats) uint64 { return s.BadIndex }},
-		{"index behind", func(q *virtiotest.Queue, h uint32) { q.Skip(-1); q.Publish() }, -1, func(s virtio.QueueStats) uint64 { return s.BadIndex }},
-		{"length beyond the buffer", func(q *virtiotest.Queue, h uint32) { q.Finish(h, 65) }, 0, func(s virtio.QueueStats) uint64 { return s.BadLength }},
-		{"length that is negative as an int32", func(q *virtiotest.Queue, h uint32) { q.Finish(h, 0xffffffff) }, 0, func(s virtio.QueueStats) uint64 { return s.BadLength }},
-		{"length of the whole buffer", func(q *virtiotest.Queue, h uint32) { q.Finish(h, 64) }, 64, nil},
+		{"id outside the table", func(q *virtiotest.Queue, h uint32) { q.Finish(8, 0) }, -1, 0, func(s virtio.QueueStats) uint64 { return s.BadUsed }},
+		{"huge id", func(q *virtiotest.Queue, h uint32) { q.Finish(0xffffffff, 0) }, -1, split, func(s virtio.QueueStats) uint64 { return s.BadUsed }},
+		{"id whose low bits are right", func(q *virtiotest.Queue, h uint32) { q.Finish(h|1<<16, 0) }, -1, split, func(s virtio.QueueStats) uint64 { return s.BadUsed }},
+		{"free descriptor", func(q *virtiotest.Queue, h uint32) { q.Finish(h+5, 0) }, -1, 0, func(s virtio.QueueStats) uint64 { return s.BadUsed }},
+		{"second descriptor of a chain", func(q *virtiotest.Queue, h uint32) { q.Finish(h+1, 0) }, -1, 0, func(s virtio.QueueStats) uint64 { return s.BadUsed }},
+		{"index too far ahead", func(q *virtiotest.Queue, h uint32) { q.Skip(3); q.Publish() }, -1, split, func(s virtio.QueueStats) uint64 { return s.BadIndex }},
+		{"index behind", func(q *virtiotest.Queue, h uint32) { q.Skip(-1); q.Publish() }, -1, split, func(s virtio.QueueStats) uint64 { return s.BadIndex }},
+		{"largest id", func(q *virtiotest.Queue, h uint32) { q.Finish(0xffff, 0) }, -1, packed, func(s virtio.QueueStats) uint64 { return s.BadUsed }},
+		{"length beyond the buffer", func(q *virtiotest.Queue, h uint32) { q.Finish(h, 65) }, 0, 0, func(s virtio.QueueStats) uint64 { return s.BadLength }},
+		{"length that is negative as an int32", func(q *virtiotest.Queue, h uint32) { q.Finish(h, 0xffffffff) }, 0, 0, func(s virtio.QueueStats) uint64 { return s.BadLength }},
+		{"length of the whole buffer", func(q *virtiotest.Queue, h uint32) { q.Finish(h, 64) }, 64, 0, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d, q, dev := newQueue(t, 8)
+			if tc.only == packed && f == 0 || tc.only == split && f != 0 {
+				t.Skip("not in such a ring")
+			}
+			d, q, dev := newQueueWith(t, 8, f)
 			for range 2 {
 				if _, err := q.Add([]virtio.Segment{out("header"), in(64)}); err != nil {
 					t.Fatal(err)
@@ -299,8 +331,10 @@ func TestHostileUsedRing(t *testing.T) {
 	}
 }
 
-func TestSameChainUsedTwice(t *testing.T) {
-	_, q, dev := newQueue(t, 8)
+func TestSameChainUsedTwice(t *testing.T) { eachRing(t, sameChainUsedTwice) }
+
+func sameChainUsedTwice(t *testing.T, f virtio.Features) {
+	_, q, dev := newQueueWith(t, 8, f)
 	for range 2 {
 		q.Add([]virtio.Segment{out("x")})
 	}
@@ -316,8 +350,10 @@ func TestSameChainUsedTwice(t *testing.T) {
 	}
 }
 
-func TestNotificationSuppression(t *testing.T) {
-	d, q, dev := newQueue(t, 8)
+func TestNotificationSuppression(t *testing.T) { eachRing(t, notificationSuppression) }
+
+func notificationSuppression(t *testing.T, f virtio.Features) {
+	d, q, dev := newQueueWith(t, 8, f)
 	notified := 0
 	d.OnNotify = func(int) { notified++ }
 	add := func() {
@@ -345,8 +381,10 @@ func TestNotificationSuppression(t *testing.T) {
 	}
 }
 
-func TestInterruptSuppression(t *testing.T) {
-	d, q, dev := newQueue(t, 8)
+func TestInterruptSuppression(t *testing.T) { eachRing(t, interruptSuppression) }
+
+func interruptSuppression(t *testing.T, f virtio.Features) {
+	d, q, dev := newQueueWith(t, 8, f)
 	for range 3 {
 		q.Add([]virtio.Segment{out("x")})
 	}
@@ -372,13 +410,15 @@ func TestInterruptSuppression(t *testing.T) {
 	}
 }
 
-func TestEnableAfterReset(t *testing.T) {
-	d, q, dev := newQueue(t, 8)
+func TestEnableAfterReset(t *testing.T) { eachRing(t, enableAfterReset) }
+
+func enableAfterReset(t *testing.T, f virtio.Features) {
+	d, q, dev := newQueueWith(t, 8, f)
 	m := transport(t, d)
 	q.Add([]virtio.Segment{out("lost"), in(8)})
 	q.Kick()
 	next(t, dev)
-	if _, err := virtio.Negotiate(m, 0); err != nil {
+	if _, err := virtio.Negotiate(m, f); err != nil {
 		t.Fatal(err)
 	}
 	q.Drain(func(int) {})
@@ -394,15 +434,17 @@ func TestEnableAfterReset(t *testing.T) {
 		t.Errorf("device got %q", c.Out)
 	}
 	q.Drain(func(int) {})
-	virtio.Negotiate(m, 0)
+	virtio.Negotiate(m, f)
 	d.QueueMax[0] = 4
 	if err := q.Enable(); !errors.Is(err, virtio.ErrQueue) {
 		t.Errorf("Enable on a device with less room = %v, want ErrQueue", err)
 	}
 }
 
-func TestQueueDoesNotAllocate(t *testing.T) {
-	_, q, dev := newQueue(t, 8)
+func TestQueueDoesNotAllocate(t *testing.T) { eachRing(t, queueDoesNotAllocate) }
+
+func queueDoesNotAllocate(t *testing.T, f virtio.Features) {
+	_, q, dev := newQueueWith(t, 8, f)
 	segs := []virtio.Segment{{Bytes: make([]byte, 54)}, {Bytes: make([]byte, 1446)}}
 	if n := testing.AllocsPerRun(1000, func() {
 		q.Add(segs)

@@ -1,13 +1,14 @@
 // Package virtio is the driver side of VIRTIO 1.2 that all its devices share:
 // the transport over MMIO (§4.2.2, modern devices only), finding devices, the
 // initialisation handshake (§3.1.1), configuration reads that are consistent
-// (§2.5), and the split virtqueue (§2.7) with event indices and indirect descriptors.
+// (§2.5), and the split (§2.7) and packed virtqueue (§2.8) with event indices and indirect
+// descriptors.
 //
 // A device is not trusted. What it says about features, queue sizes,
 // descriptors, lengths and indices is checked before it is used; a lie is an
 // error, never a panic or an access outside a buffer. Every wait is bounded.
 //
-// Not there yet: the packed ring, the PCI transport. A [Transport] and a [Queue] have room for them.
+// Which of the two rings a [Queue] has is decided by the features that were agreed on.
 package virtio
 
 import (
@@ -70,12 +71,12 @@ const (
 	InterruptConfig Interrupt = 2
 )
 
-// Rings tells a device where a queue lies (§2.7).
+// Rings tells a device where a queue lies (§2.7, §2.8).
 type Rings struct {
 	Size   int
-	Desc   dma.Addr // Descriptor Table
-	Driver dma.Addr // Available Ring
-	Device dma.Addr // Used Ring
+	Desc   dma.Addr // Descriptor Table, or Descriptor Ring
+	Driver dma.Addr // Available Ring, or Driver Event Suppression
+	Device dma.Addr // Used Ring, or Device Event Suppression
 }
 
 // ConfigOffset is an offset in bytes into the device-specific configuration.

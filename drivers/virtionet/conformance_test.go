@@ -19,7 +19,7 @@ const (
 		virtionet.FeatureHostTSO6 | virtionet.FeatureHostECN
 	large = virtionet.FeatureMrgRxbuf | virtionet.FeatureGuestTSO4 | virtionet.FeatureGuestTSO6 | virtionet.FeatureGuestECN
 
-	rings = virtio.FeatureEventIdx | virtio.FeatureIndirectDesc
+	rings = virtio.FeatureEventIdx | virtio.FeatureIndirectDesc | virtio.FeatureRingPacked
 
 	every virtio.Features = offloads | large | rings
 )
@@ -68,6 +68,12 @@ func TestConformance(t *testing.T) {
 		{"event indices", 1500, 256, virtio.FeatureEventIdx},
 		{"event indices, 2 descriptors", 1500, 2, virtio.FeatureEventIdx},
 		{"indirect descriptors, 2 descriptors", 1500, 2, virtio.FeatureIndirectDesc},
+		{"packed ring", 1500, 256, virtio.FeatureRingPacked},
+		{"packed ring, 2 descriptors", 1500, 2, virtio.FeatureRingPacked},
+		{"packed ring, event indices", 1500, 256, virtio.FeatureRingPacked | virtio.FeatureEventIdx},
+		{"packed ring, event indices, 2 descriptors", 1500, 2, virtio.FeatureRingPacked | virtio.FeatureEventIdx},
+		{"packed ring, indirect descriptors, 4 descriptors", 1500, 4, virtio.FeatureRingPacked | virtio.FeatureIndirectDesc},
+		{"every feature but the packed ring", 1500, 256, every &^ virtio.FeatureRingPacked},
 		{"every feature", 1500, 256, every},
 		{"every feature, 4 descriptors", 1500, 4, every},
 		{"every feature, jumbo", 9000, 64, every},

@@ -27,7 +27,7 @@ const (
 const wantedFeatures = FeatureMTU | FeatureMAC | FeatureStatus | FeatureCsum | FeatureGuestCsum |
 	FeatureHostTSO4 | FeatureHostTSO6 | FeatureHostECN |
 	FeatureMrgRxbuf | FeatureGuestTSO4 | FeatureGuestTSO6 | FeatureGuestECN |
-	virtio.FeatureEventIdx | virtio.FeatureIndirectDesc
+	virtio.FeatureEventIdx | virtio.FeatureIndirectDesc | virtio.FeatureRingPacked
 
 // featureNames are the names for ParseFeatures.
 var featureNames = []struct {
@@ -45,6 +45,7 @@ var featureNames = []struct {
 	{"guest_ecn", FeatureGuestECN},
 	{"event_idx", virtio.FeatureEventIdx},
 	{"indirect_desc", virtio.FeatureIndirectDesc},
+	{"packed", virtio.FeatureRingPacked},
 }
 
 // needs says what a feature is of no use without (§5.1.3.1). A device may offer to

@@ -11,6 +11,7 @@
 //	                    a neighbour on the same host left them uncut, or put together
 //	event_idx           fewer interrupts and notifications
 //	indirect_desc       a transmitted frame takes one slot of its ring, whatever parts it has
+//	packed              rings of one area that both sides write, in place of three
 //
 // An appliance that forwards packets switches guest_tso4 and guest_tso6 off: what
 // is longer than the MTU cannot go on.
@@ -220,17 +221,17 @@ func (d *Device) setup(c Config) (err error) {
 	if c.TxQueue == 0 {
 		c.TxQueue = defaultQueue
 	}
-	if d.rx.q, err = virtio.NewQueue(d.t, d.mem, queueRx, c.RxQueue); err != nil {
+	if d.rx.q, err = virtio.NewQueue(d.t, d.mem, queueRx, c.RxQueue, d.features); err != nil {
 		return err
 	}
-	if d.tx.q, err = virtio.NewQueue(d.t, d.mem, queueTx, c.TxQueue); err == nil {
+	if d.tx.q, err = virtio.NewQueue(d.t, d.mem, queueTx, c.TxQueue, d.features); err == nil {
 		d.tx.headers, err = d.mem.Alloc(headerSlot*d.tx.q.Size(), headerSlot)
 	}
 	if err == nil && d.tx.q.Size() < 2 {
 		err = fmt.Errorf("%w: a transmit queue of %d descriptor cannot hold a frame", virtio.ErrQueue, d.tx.q.Size())
 	}
-	if err == nil {
-		err = d.useRingFeatures()
+	if err == nil && d.features.Has(virtio.FeatureIndirectDesc) {
+		err = d.tx.q.UseIndirect(maxParts + 1)
 	}
 	if err != nil {
 		// The device has seen the queues, but was not told to use them.
@@ -245,18 +246,6 @@ func (d *Device) setup(c Config) (err error) {
 	d.tx.owners = make([]nic.Owner, d.tx.q.Size())
 	d.rx.frame.Parts = make([]nic.RxPart, 0, maxRxParts)
 	d.tx.q.DisableInterrupts()
-	return nil
-}
-
-// useRingFeatures sets the queues up for what was negotiated about all of them.
-func (d *Device) useRingFeatures() error {
-	if d.features.Has(virtio.FeatureEventIdx) {
-		d.rx.q.UseEventIdx()
-		d.tx.q.UseEventIdx()
-	}
-	if d.features.Has(virtio.FeatureIndirectDesc) {
-		return d.tx.q.UseIndirect(maxParts + 1)
-	}
 	return nil
 }
 

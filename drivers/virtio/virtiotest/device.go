@@ -330,9 +330,9 @@ func (d *Device) writeQueue(off mmio.Offset, v uint32) {
 	case 0x080, 0x084:
 		half(&q.descAddr)
 	case 0x090, 0x094:
-		half(&q.availAddr)
+		half(&q.driverAddr)
 	case 0x0a0, 0x0a4:
-		half(&q.usedAddr)
+		half(&q.deviceAddr)
 	case 0x044:
 		if err := q.enable(); err != nil {
 			d.violation("queue %d: %v", q.index, err)
