@@ -458,3 +458,29 @@ func queueDoesNotAllocate(t *testing.T, f virtio.Features) {
 		t.Errorf("%v allocations for a chain, want 0", n)
 	}
 }
+
+// TestNothingUsed: Pop finds nothing in what an earlier round of the ring has left behind.
+func TestNothingUsed(t *testing.T) { eachRing(t, nothingUsed) }
+
+func nothingUsed(t *testing.T, f virtio.Features) {
+	_, q, dev := newQueueWith(t, 4, f)
+	nothing := func(when string, round int) {
+		t.Helper()
+		if _, _, err := q.Pop(); err != virtio.ErrQueueEmpty || q.EnableInterrupts() {
+			t.Fatalf("round %d, %s: Pop = %v", round, when, err)
+		}
+	}
+	for round := range 20 {
+		nothing("queue empty", round)
+		if _, err := q.Add([]virtio.Segment{out("x")}); err != nil {
+			t.Fatal(err)
+		}
+		nothing("before Kick", round)
+		q.Kick()
+		nothing("not used", round)
+		dev.Finish(uint32(next(t, dev).Head), 0)
+		if _, _, err := q.Pop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
