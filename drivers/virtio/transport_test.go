@@ -27,6 +27,18 @@ func transport(t testing.TB, d *virtiotest.Device) *virtio.MMIO {
 	return m
 }
 
+// eachTransport runs a test over MMIO and over PCI; connect is as transport.
+func eachTransport(t *testing.T, test func(t *testing.T, connect func(testing.TB, *virtiotest.Device) virtio.Transport)) {
+	t.Run("MMIO", func(t *testing.T) {
+		test(t, func(t testing.TB, d *virtiotest.Device) virtio.Transport { return transport(t, d) })
+	})
+	t.Run("PCI", func(t *testing.T) {
+		test(t, func(t testing.TB, d *virtiotest.Device) virtio.Transport {
+			return pciTransport(t, virtiotest.NewPCI(d, 0))
+		})
+	})
+}
+
 func TestNewMMIORefuses(t *testing.T) {
 	for _, tc := range []struct {
 		name, want string
@@ -82,25 +94,25 @@ func TestProbeLooksIntoAllSlots(t *testing.T) {
 	}
 }
 
-func TestNegotiate(t *testing.T) {
+func TestNegotiate(t *testing.T) { eachTransport(t, negotiate) }
+
+func negotiate(t *testing.T, connect func(testing.TB, *virtiotest.Device) virtio.Transport) {
 	for _, tc := range []struct {
 		name  string
-		spoil func(*virtiotest.Device)
+		spoil func(*virtiotest.Device, virtio.Transport)
 		want  virtio.Features
 		err   error
 	}{
-		{"takes what both have", func(d *virtiotest.Device) {}, featureX | virtio.FeatureVersion1, nil},
-		{"after another driver", func(d *virtiotest.Device) {
-			m, _ := virtio.NewMMIO(d.Region())
+		{"takes what both have", func(*virtiotest.Device, virtio.Transport) {}, featureX | virtio.FeatureVersion1, nil},
+		{"after another driver", func(d *virtiotest.Device, m virtio.Transport) {
 			if _, err := virtio.Negotiate(m, featureY); err != nil {
 				t.Fatal(err)
 			}
 			virtio.Run(m)
 		}, featureX | virtio.FeatureVersion1, nil},
-		{"without VERSION_1", func(d *virtiotest.Device) { d.Offered = featureX }, 0, virtio.ErrFeatures},
-		{"refused", func(d *virtiotest.Device) { d.RefuseFeatures = true }, 0, virtio.ErrFeatures},
-		{"stuck in reset", func(d *virtiotest.Device) {
-			m, _ := virtio.NewMMIO(d.Region())
+		{"without VERSION_1", func(d *virtiotest.Device, _ virtio.Transport) { d.Offered = featureX }, 0, virtio.ErrFeatures},
+		{"refused", func(d *virtiotest.Device, _ virtio.Transport) { d.RefuseFeatures = true }, 0, virtio.ErrFeatures},
+		{"stuck in reset", func(d *virtiotest.Device, m virtio.Transport) {
 			m.SetStatus(virtio.StatusAcknowledge)
 			d.StuckReset = true
 		}, 0, virtio.ErrReset},
@@ -108,8 +120,12 @@ func TestNegotiate(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			d := virtiotest.New(virtio.DeviceNet, 1, 8)
 			d.Offered |= featureX | featureY
-			tc.spoil(d)
-			got, err := virtio.Negotiate(transport(t, d), featureX|1<<6)
+			m := connect(t, d)
+			if m.DeviceID() != virtio.DeviceNet {
+				t.Errorf("DeviceID is %d", m.DeviceID())
+			}
+			tc.spoil(d, m)
+			got, err := virtio.Negotiate(m, featureX|1<<6)
 			if got != tc.want || !errors.Is(err, tc.err) {
 				t.Fatalf("Negotiate = %#x, %v, want %#x, %v", uint64(got), err, uint64(tc.want), tc.err)
 			}
@@ -123,10 +139,12 @@ func TestNegotiate(t *testing.T) {
 	}
 }
 
-func TestReadConfigWaitsUntilStable(t *testing.T) {
+func TestReadConfigWaitsUntilStable(t *testing.T) { eachTransport(t, readConfigWaitsUntilStable) }
+
+func readConfigWaitsUntilStable(t *testing.T, connect func(testing.TB, *virtiotest.Device) virtio.Transport) {
 	d := virtiotest.New(virtio.DeviceNet, 1, 8)
 	d.Config = []byte{1, 2, 3, 4, 5}
-	m := transport(t, d)
+	m := connect(t, d)
 	reads := 0
 	var got uint32
 	err := virtio.ReadConfig(m, func(c virtio.Config) {
@@ -144,13 +162,71 @@ func TestReadConfigWaitsUntilStable(t *testing.T) {
 	}
 }
 
-func TestConfigBeyondTheRegionIsZero(t *testing.T) {
+func TestConfigBeyondTheRegionIsZero(t *testing.T) { eachTransport(t, configBeyondTheRegionIsZero) }
+
+func configBeyondTheRegionIsZero(t *testing.T, connect func(testing.TB, *virtiotest.Device) virtio.Transport) {
 	d := virtiotest.New(virtio.DeviceNet, 1, 8)
-	m := transport(t, d)
-	for _, off := range []virtio.ConfigOffset{0x100, 0xff, 0xfffffff0, 0xffffffff} {
-		if m.Config8(off|0x100)|uint8(m.Config16(off|0x100))|uint8(m.Config32(off|0x100)) != 0 {
+	m := connect(t, d)
+	for _, off := range []virtio.ConfigOffset{0x1000, 0xfff, 0xfffffff0, 0xffffffff} {
+		if m.Config8(off|0x1000)|uint8(m.Config16(off|0x1000))|uint8(m.Config32(off|0x1000)) != 0 {
 			t.Errorf("offset %#x does not read as zero", off)
 		}
+	}
+}
+
+// TestQueueSetUp has a queue work over each transport, be reset, and work again.
+func TestQueueSetUp(t *testing.T) { eachTransport(t, queueSetUp) }
+
+func queueSetUp(t *testing.T, connect func(testing.TB, *virtiotest.Device) virtio.Transport) {
+	d := virtiotest.New(virtio.DeviceNet, 3, 8)
+	notified := -1
+	d.OnNotify = func(queue int) { notified = queue }
+	m := connect(t, d)
+	if n := m.QueueMax(2); n != 8 {
+		t.Errorf("QueueMax(2) = %d, want 8", n)
+	}
+	if n := m.QueueMax(3); n != 0 {
+		t.Errorf("QueueMax of a queue that is not there is %d", n)
+	}
+	for range 2 {
+		f, err := virtio.Negotiate(m, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := virtio.NewQueue(m, d.Mem, 2, 8, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		virtio.Run(m)
+		if err := m.SetQueue(2, virtio.Rings{Size: 8}); !errors.Is(err, virtio.ErrQueue) {
+			t.Errorf("a queue in use was set up again: %v", err)
+		}
+		if _, err := q.Add([]virtio.Segment{out("hello")}); err != nil {
+			t.Fatal(err)
+		}
+		q.Kick()
+		c := next(t, d.Queue(2))
+		if notified != 2 || string(c.Out[0]) != "hello" {
+			t.Errorf("queue %d was notified, it holds %q", notified, c.Out)
+		}
+		d.Queue(2).Finish(uint32(c.Head), 0)
+		if d.Line.Wait(); m.TakeInterrupt() != virtio.InterruptUsed || m.TakeInterrupt() != 0 {
+			t.Error("the interrupt's reason is wrong, or stays")
+		}
+		if _, _, err := q.Pop(); err != nil {
+			t.Error(err)
+		}
+		if err := virtio.Reset(m); err != nil {
+			t.Fatal(err)
+		}
+		q.Close()
+	}
+	d.RefuseQueues = true
+	if _, err := virtio.Negotiate(m, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := virtio.NewQueue(m, d.Mem, 2, 8, virtio.FeatureVersion1); !errors.Is(err, virtio.ErrQueue) {
+		t.Errorf("a queue that the device does not enable gives %v, want ErrQueue", err)
 	}
 }
 

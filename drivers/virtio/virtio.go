@@ -1,5 +1,5 @@
 // Package virtio is the driver side of VIRTIO 1.2 that all its devices share:
-// the transport over MMIO (§4.2.2, modern devices only), finding devices, the
+// the transports over MMIO (§4.2.2) and PCI (§4.1), for modern devices only, finding devices, the
 // initialisation handshake (§3.1.1), configuration reads that are consistent
 // (§2.5), and the split (§2.7) and packed virtqueue (§2.8) with event indices and indirect
 // descriptors.

@@ -1,5 +1,5 @@
 // Package virtiotest is a VIRTIO device in Go for tests of drivers on a host:
-// the registers of the MMIO transport (VIRTIO 1.2 §4.2.2), an edge-triggered
+// the registers of the MMIO transport (VIRTIO 1.2 §4.2.2) or of PCI ([PCI]), an edge-triggered
 // interrupt line, and the device's side of split virtqueues over a dma.Fake.
 //
 // It does not do anything by itself: a test, or a backend as in virtionettest, takes
@@ -50,6 +50,9 @@ type Device struct {
 	OnAck    func()
 
 	regs *mmio.Fake
+	// message, when set, raises a queue's interrupt, or with -1 the configuration's, by a message. It returns
+	// false when the device has none.
+	message func(queue int) bool
 
 	// work is held while the device uses its queues, and taken before mu.
 	work       sync.Mutex
@@ -134,9 +137,16 @@ func (d *Device) NeedReset() {
 }
 
 // Interrupt sets reasons in InterruptStatus. The line is high while there are
-// any; only its rise is an event.
-func (d *Device) Interrupt(why virtio.Interrupt) {
+// any; only its rise is an event. With messages it is the configuration's that is sent.
+func (d *Device) Interrupt(why virtio.Interrupt) { d.interrupt(-1, why) }
+
+// interrupt interrupts for a queue, or with -1 for the configuration.
+func (d *Device) interrupt(queue int, why virtio.Interrupt) {
 	d.mu.Lock()
+	if d.message != nil && d.message(queue) {
+		d.mu.Unlock()
+		return
+	}
 	rise := d.isr == 0
 	d.isr |= why
 	d.mu.Unlock()

@@ -189,7 +189,7 @@ func (q *Queue) Publish() { q.ring.publish(q.noNotify) }
 // Interrupt raises the line unless the driver asks for none.
 func (q *Queue) Interrupt() {
 	if q.ring.due() {
-		q.d.Interrupt(virtio.InterruptUsed)
+		q.d.interrupt(q.index, virtio.InterruptUsed)
 	}
 }
 
