@@ -24,6 +24,7 @@ func (s *Stack) InterfaceByIndex(index int) (Interface, bool) {
 // SetUp brings an interface up or down; down it neither sends nor receives
 // and loses its IPv6 link-local address. ENODEV.
 func (s *Stack) SetUp(index int, up bool) error {
+	defer s.changed()
 	change := s.ip.DisableNIC
 	if up {
 		change = s.ip.EnableNIC
@@ -43,6 +44,7 @@ func (s *Stack) SetMTU(index, mtu int) error {
 	if mtu < header.IPv4MinimumMTU || mtu > 65536 {
 		return errno.EINVAL
 	}
+	defer s.changed()
 	return deviceError(s.ip.SetNICMTU(tcpip.NICID(index), uint32(mtu)))
 }
 
@@ -77,6 +79,7 @@ func (s *Stack) AddAddress(index int, p netip.Prefix) error {
 func (s *Stack) RemoveAddress(index int, p netip.Prefix) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.changed()
 	if terr := s.ip.RemoveAddress(tcpip.NICID(index), ToTCPIP(p.Addr())); terr != nil {
 		return deviceError(terr)
 	}

@@ -121,6 +121,7 @@ func (cfg *InterfaceConfig) check() error {
 
 // addAddress assigns p and adds the route to its own subnet.
 func (s *Stack) addAddress(id tcpip.NICID, p netip.Prefix) error {
+	defer s.changed()
 	addr := tcpip.ProtocolAddress{
 		Protocol: NetProto(p.Addr()),
 		AddressWithPrefix: tcpip.AddressWithPrefix{

@@ -45,6 +45,7 @@ func (s *Stack) AddRoute(r Route) error {
 		}
 	}
 	s.ip.AddRoute(tr)
+	s.changed()
 	return nil
 }
 
@@ -55,6 +56,7 @@ func (s *Stack) RemoveRoute(r Route) error {
 	if err != nil {
 		return fmt.Errorf("netdev: remove route %v: %w", r, err)
 	}
+	defer s.changed()
 	if s.ip.RemoveRoutes(tr.Equal) == 0 {
 		return fmt.Errorf("netdev: remove route %v: %w", r, errno.ESRCH)
 	}

@@ -45,6 +45,9 @@ type Stack struct {
 
 	generic sync.Map // per-network data of families, by their key
 
+	generation atomic.Uint64
+	watchers   atomic.Int32
+
 	ip     *stack.Stack
 	memory Memory
 

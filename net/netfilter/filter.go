@@ -3,6 +3,7 @@ package netfilter
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
@@ -27,6 +28,14 @@ type Packet struct {
 // that brings packets in and must neither block nor keep anything.
 // (NF_INET_LOCAL_IN of the filter table)
 func SetInput(st *netdev.Stack, accept func(*Packet) bool) {
+	watches := st.Generic(inputKey{}, func() any { return new(atomic.Bool) }).(*atomic.Bool)
+	switch on := accept != nil; {
+	case watches.Swap(on) == on:
+	case on:
+		st.Watch()
+	default:
+		defer st.Unwatch()
+	}
 	tables := st.IP().IPTables()
 	for _, v6 := range []bool{false, true} {
 		table, filter := emptyFilter(v6)
@@ -36,6 +45,9 @@ func SetInput(st *netdev.Stack, accept func(*Packet) bool) {
 		tables.ReplaceTable(stack.FilterID, table, v6)
 	}
 }
+
+// inputKey is where a network keeps whether SetInput watches it.
+type inputKey struct{}
 
 // emptyFilter is a filter table whose chains accept: Input is rule 0.
 func emptyFilter(v6 bool) (stack.Table, stack.IPHeaderFilter) {

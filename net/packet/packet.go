@@ -86,6 +86,7 @@ func (p *sock) hook() error {
 		return errno.FromTCPIP(terr)
 	}
 	p.hooked = true
+	p.Net.Watch()
 	return nil
 }
 
@@ -94,6 +95,7 @@ func (p *sock) hook() error {
 func (p *sock) unhook() {
 	if p.hooked {
 		p.Net.IP().UnregisterPacketEndpoint(tcpip.NICID(p.ifindex), tcpip.NetworkProtocolNumber(p.num), p.tap)
+		p.Net.Unwatch()
 	}
 	p.hooked = false
 }

@@ -18,6 +18,7 @@
 package raw
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -120,6 +121,10 @@ func (*Proto) NewEndpoint(is *inet.Sock, network tcpip.NetworkProtocolNumber) (t
 		inner.Close()
 		return nil, terr
 	}
+	if transport == header.UDPProtocolNumber {
+		is.Net.Watch()
+		ep.unwatch = sync.OnceFunc(is.Net.Unwatch)
+	}
 	return ep, nil
 }
 
@@ -130,6 +135,7 @@ type endpoint struct {
 	sk        *sock
 	network   tcpip.NetworkProtocolNumber
 	transport tcpip.TransportProtocolNumber
+	unwatch   func() // nil if it does not watch
 }
 
 // HandlePacket implements stack.RawTransportEndpoint: Linux's raw_rcv and
@@ -143,6 +149,9 @@ func (e *endpoint) HandlePacket(pkt *stack.PacketBuffer) {
 // Close implements tcpip.Endpoint.
 func (e *endpoint) Close() {
 	e.sk.is.Net.IP().UnregisterRawTransportEndpoint(e.network, e.transport, e)
+	if e.unwatch != nil {
+		e.unwatch()
+	}
 	e.Endpoint.Close()
 }
 
