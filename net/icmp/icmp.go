@@ -55,6 +55,14 @@ func (p *Proto) Name() string { return p.name }
 // Transport implements inet.EndpointProto.
 func (p *Proto) Transport() tcpip.TransportProtocolNumber { return p.transport }
 
+// NewEndpoint implements inet.EndpointMaker: it is gVisor's.
+func (p *Proto) NewEndpoint(is *inet.Sock, network tcpip.NetworkProtocolNumber) (tcpip.Endpoint, tcpip.Error) {
+	return is.Net.IP().NewEndpoint(p.transport, network, is.WQ)
+}
+
+// Filters implements socket.Filterer: gVisor's endpoint asks no filter.
+func (*Proto) Filters(*socket.Sock) bool { return false }
+
 // Connect is Linux's ip4_datagram_connect and ip6_datagram_connect_v6_only.
 func (p *Proto) Connect(sk *socket.Sock, addr socket.Sockaddr) error {
 	if addr.Len >= socket.SizeofSockaddrIn && int(addr.Family) != sk.Family {

@@ -86,7 +86,7 @@ const sizeofSockaddrIn6Old = 24
 // checkLocal refuses addresses that are not the machine's: Linux's
 // inet_addr_valid_or_nonlocal.
 func (is *Sock) checkLocal(ip netip.Addr) error {
-	if ip.IsUnspecified() || is.Net.Sysctl.NonlocalBind.Load() {
+	if ip.IsUnspecified() || is.MayBindForeign() {
 		return nil
 	}
 	if is.Net.AddrType(ip) == netdev.RTN_UNICAST {

@@ -25,9 +25,13 @@ const (
 // ip6_datagram_recv_ctl, in their order. local is where the datagram came in.
 func (is *Sock) TellReceived(m *socket.Msghdr, cm *tcpip.ReceivableControlMessages) {
 	is.TellStamp(m, cm.Timestamp)
-	if !is.Has(tellsSomething) {
-		return
+	if is.Tells() {
+		is.TellControl(m, cm)
 	}
+}
+
+// TellControl is the part of TellReceived that is of SOL_IP and SOL_IPV6.
+func (is *Sock) TellControl(m *socket.Msghdr, cm *tcpip.ReceivableControlMessages) {
 	if is.Family == socket.AF_INET6 {
 		is.tell6(m, cm)
 		return
@@ -105,6 +109,25 @@ type SendControl struct {
 	TOS int
 	// Segment is UDP_SEGMENT's size in bytes, or 0.
 	Segment int
+
+	// Index and Src are IP_PKTINFO's interface and source, if not zero.
+	Index tcpip.NICID
+	Src   tcpip.Address
+}
+
+// HasSource reports whether the control messages name an interface or a
+// source.
+func (c *SendControl) HasSource() bool {
+	return c.HasIPv6PacketInfo || c.Index != 0 || c.Src.BitLen() != 0
+}
+
+// Source is the interface by which a packet of IPv4 or IPv6 is to leave, and
+// its source, if they are named.
+func (c *SendControl) Source(v6 bool) (tcpip.NICID, tcpip.Address) {
+	if v6 {
+		return c.IPv6PacketInfo.NIC, c.IPv6PacketInfo.Addr
+	}
+	return c.Index, c.Src
 }
 
 // UDPSegment is UDP_SEGMENT, the one control message of level SOL_UDP.
@@ -189,12 +212,16 @@ func (c *SendControl) ip(is *Sock, m socket.Cmsg) error {
 	return nil
 }
 
-// pktInfo takes an interface that the packet leaves by anyway; gVisor cannot
-// be told another.
+// pktInfo takes the interface and the source; gVisor's own endpoints cannot be
+// told.
 func (c *SendControl) pktInfo(is *Sock, b []byte) error {
 	index := int(int32(binary.NativeEndian.Uint32(b)))
 	if index != 0 && is.Net.InterfaceName(index) == "" {
 		return errno.ENODEV
+	}
+	c.Index = tcpip.NICID(index)
+	if src := [4]byte(b[4:8]); src != ([4]byte{}) {
+		c.Src = tcpip.AddrFrom4(src)
 	}
 	return nil
 }

@@ -133,6 +133,45 @@ func (o *moreOptions) inherit(from *moreOptions) {
 // Has reports whether an option is on.
 func (is *Sock) Has(f Flag) bool { return is.opts.more.flags.Load()&uint32(f) != 0 }
 
+// MulticastAll reports whether the Sock receives the packets of groups that it
+// is no member of: IP_MULTICAST_ALL, or IPV6_MULTICAST_ALL.
+func (is *Sock) MulticastAll(v6 bool) bool {
+	if v6 {
+		return !is.Has(noMulticastAll6)
+	}
+	return !is.Has(noMulticastAll)
+}
+
+// TellsErrors reports whether IP_RECVERR is on, or IPV6_RECVERR.
+func (is *Sock) TellsErrors(v6 bool) bool {
+	if v6 {
+		return is.Has(RecvErr6)
+	}
+	return is.Has(RecvErr)
+}
+
+// Tells reports whether a receive has control messages of SOL_IP or SOL_IPV6
+// to store.
+func (is *Sock) Tells() bool { return is.Has(tellsSomething) }
+
+// PMTUDiscover is IP_MTU_DISCOVER's value, IP_PMTUDISC_*, or
+// IPV6_MTU_DISCOVER's.
+func (is *Sock) PMTUDiscover(v6 bool) int {
+	if v6 {
+		return pmtuValue(&is.opts.more.pmtu6)
+	}
+	return pmtuValue(&is.opts.more.pmtu)
+}
+
+// DontFrag reports whether IPV6_DONTFRAG is on.
+func (is *Sock) DontFrag() bool { return is.Has(dontFrag) }
+
+// MayBindForeign reports whether addresses that are not the machine's may be
+// bound to (inet_can_nonlocal_bind).
+func (is *Sock) MayBindForeign() bool {
+	return is.Has(FreeBind|Transparent) || is.Net.Sysctl.NonlocalBind.Load()
+}
+
 func (is *Sock) setFlag(f Flag, on bool) {
 	if on {
 		is.opts.more.flags.Or(uint32(f))

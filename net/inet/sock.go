@@ -220,7 +220,11 @@ func (is *Sock) Autobind() error {
 	if is.Bound() {
 		return nil
 	}
-	if err := is.Prot.GetPort(&is.Sock, is.AnyAddr()); err != nil {
+	addr := is.AnyAddr()
+	if is.UserLocks&socket.SOCK_BINDADDR_LOCK != 0 && is.rcvSaddr.IsValid() {
+		addr = socket.SockaddrFrom(netip.AddrPortFrom(is.rcvSaddr, 0))
+	}
+	if err := is.Prot.GetPort(&is.Sock, addr); err != nil {
 		return errno.EAGAIN
 	}
 	return nil
@@ -254,6 +258,18 @@ func (is *Sock) Renew() error {
 	}
 	addr.Port = is.num
 	return is.Bind(addr)
+}
+
+// Unhash makes the Sock forget where it is, after its peer, but for the
+// address and the port that are kept (__udp_disconnect). Locked.
+func (is *Sock) Unhash(keepAddr, keepPort bool) {
+	if !keepAddr {
+		is.rcvSaddr = netip.Addr{}
+	}
+	if !keepPort {
+		is.num, is.sport = 0, 0
+	}
+	is.SetBoundDevIf(0)
 }
 
 // CountDisconnect notes that the Sock was disconnected, for connects that

@@ -15,7 +15,6 @@ var differences = []struct{ prefix, reason string }{
 	{"raw/create/200/", "the stack must be told of a protocol before raw sockets can receive it; see netdev.HasRawProtocol"},
 	{"option/linger without end/", "Linux keeps the time in ticks and reads it back cut to 32 bits; here it reads back as the largest number of seconds"},
 	{"option/timeout of ages/", "a time beyond 292 years counts as forever here, as time.Duration holds no more"},
-	{"epoll/edge/udp", "gVisor tells of a datagram only when none waits, so a second is no new edge; who reads until EAGAIN sees no difference"},
 }
 
 // reasonFor returns why a scenario may differ, or "".

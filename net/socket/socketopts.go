@@ -102,6 +102,9 @@ func (sk *Sock) Mark() uint32 { return sk.opts.mark.Load() }
 // to, or 0.
 func (sk *Sock) BoundDevIf() int { return int(sk.opts.boundDevIf.Load()) }
 
+// SetBoundDevIf binds to an interface, or with 0 to none, whoever asks.
+func (sk *Sock) SetBoundDevIf(index int) { sk.opts.boundDevIf.Store(int32(index)) }
+
 // RcvLowat returns how many bytes a receive waits for, at least 1
 // (sk_rcvlowat).
 func (sk *Sock) RcvLowat() int { return max(1, int(sk.opts.rcvLowat.Load())) }
@@ -337,6 +340,21 @@ func setPeekOff(sk *Sock, val []byte) error {
 	}
 	sk.opts.peekOff.Store(int32(v) + 1)
 	return nil
+}
+
+// PeekOff is SO_PEEK_OFF: where in what waits MSG_PEEK reads, in bytes, or -1
+// for the front (sk_peek_offset).
+func (sk *Sock) PeekOff() int { return int(sk.opts.peekOff.Load()) - 1 }
+
+// MovePeekOff moves the offset, if there is one, by n bytes: forward what was
+// peeked at, back what was received (sk_peek_offset_fwd, sk_peek_offset_bwd).
+func (sk *Sock) MovePeekOff(n int) {
+	for {
+		old := sk.opts.peekOff.Load()
+		if old <= 0 || sk.opts.peekOff.CompareAndSwap(old, int32(max(int(old)+n, 1))) {
+			return
+		}
+	}
 }
 
 func getPeekOff(sk *Sock, val []byte) (int, error) {

@@ -1,9 +1,8 @@
 package udp
 
 import (
-	"sync"
-
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/transport"
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"github.com/tamanet/tamanet/net/errno"
@@ -60,95 +59,88 @@ func transmit(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
 	if err := ensureBound(is); err != nil {
 		return 0, err
 	}
+	ep := is.Endpoint()
 	switch {
 	case size > maxLen:
 		return 0, errno.EMSGSIZE
 	case flags&socket.MSG_OOB != 0 && is.Family == socket.AF_INET:
 		return 0, errno.EOPNOTSUPP // udpv6_sendmsg does not look
-	}
-	ep := is.Endpoint()
-	if ep == nil {
+	case ep == nil:
 		return 0, errno.EPIPE // closed meanwhile
 	}
-	var opts tcpip.WriteOptions
-	segment, tos := int(of(sk).segment.Load()), -1
+	own, _ := ep.Endpoint.(*endpoint)
+	if own != nil && own.sendKnown(m, it) {
+		return size, nil
+	}
+	var o output
+	if err := o.prepare(is, m, size); err != nil {
+		return 0, err
+	}
+	send := func() error { return o.write(is, ep, m.Iter()) }
+	if own != nil {
+		send = func() error { return own.send(m, &o) }
+	}
+	err := send()
+	if err == errno.EAGAIN {
+		err = sendWait(sk, flags, send)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return size, nil
+}
+
+// prepare checks where a message of size bytes goes, and reads its control
+// messages.
+func (o *output) prepare(is *inet.Sock, m *socket.Msghdr, size int) error {
+	sk := &is.Sock
+	o.segment, o.control.TOS = int(of(sk).segment.Load()), -1
 	if len(m.Control) > 0 {
-		c, err := is.ParseControl(m.Control)
-		if err != nil {
-			return 0, err
+		var err error
+		if o.control, err = is.ParseControl(m.Control); err != nil {
+			return err
 		}
-		opts.ControlMessages, tos = c.SendableControlMessages, c.TOS
-		if c.Segment != 0 {
-			segment = c.Segment
+		if o.control.Segment != 0 {
+			o.segment = o.control.Segment
 		}
 	}
 	limit := maxLen4
 	if m.HasName && !(is.Family == socket.AF_INET6 && m.Name.Len >= sizeofFamily && m.Name.Family == socket.AF_UNSPEC) {
 		dst, err := sendTo(is, m.Name)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if dst.Family == socket.AF_INET6 && !dst.IP().Is4In6() {
 			limit = maxLen6
 		}
-		to := addresses.Get().(*tcpip.FullAddress)
-		defer addresses.Put(to)
-		*to = is.FullAddress(dst)
-		opts.To = to
+		to := is.FullAddress(dst)
+		o.to = &to
 	} else if is.Family == socket.AF_INET6 {
 		limit = maxLen6
 	}
 	switch {
-	case opts.To == nil && sk.Prot.State(sk) != socket.TCP_ESTABLISHED:
-		return 0, errno.EDESTADDRREQ
+	case o.to == nil && sk.Prot.State(sk) != socket.TCP_ESTABLISHED:
+		return errno.EDESTADDRREQ
 	case sk.Shutdown()&socket.SEND_SHUTDOWN != 0:
 		if err := sk.Prot.SockError(sk); err != nil {
-			return 0, err // sock_alloc_send_pskb looks at it first
+			return err // sock_alloc_send_pskb looks at it first
 		}
-		return 0, errno.EPIPE
+		return errno.EPIPE
 	case size > limit:
-		return 0, errno.EMSGSIZE
+		return errno.EMSGSIZE
+	case o.segment != 0 && size > o.segment*maxSegments:
+		return errno.EINVAL
 	}
-	if segment != 0 && size > segment {
-		return sendSegments(sk, ep, it, opts, segment)
-	}
-	restore := func() {}
-	if tos >= 0 {
-		restore = is.OverrideTOS(tos)
-	}
-	_, terr := ep.Write(it, opts)
-	restore()
-	if terr != nil {
-		return sendFailed(sk, ep, m, opts, terr, flags)
-	}
-	return size, nil
+	return nil
 }
 
-// addresses keeps destinations: what goes through an interface cannot stay on
-// the stack. gVisor is done with them when a write returns.
-var addresses = sync.Pool{New: func() any { return new(tcpip.FullAddress) }}
-
-// sendSegments cuts what is sent into datagrams of the given size, as
-// UDP_SEGMENT asks; a device that cannot cut leaves it to this
-// (udp_send_skb, udp_segment). EINVAL when there are too many.
-func sendSegments(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, opts tcpip.WriteOptions, segment int) (int, error) {
-	size := it.Len()
-	if size > segment*maxSegments {
-		return 0, errno.EINVAL
+// write sends through an endpoint of gVisor's, a ping or raw socket's.
+func (o *output) write(is *inet.Sock, ep *inet.Endpoint, it *socket.Iter) error {
+	if o.control.TOS >= 0 {
+		defer is.OverrideTOS(o.control.TOS)()
 	}
-	b := make([]byte, segment)
-	for sent := 0; sent < size; {
-		n, _ := it.Read(b)
-		var part socket.Msghdr
-		part.SetBuffer(b[:n])
-		if _, terr := ep.Write(part.Iter(), opts); terr != nil {
-			if _, err := sendFailed(sk, ep, &part, opts, terr, 0); err != nil {
-				return 0, err
-			}
-		}
-		sent += n
-	}
-	return size, nil
+	_, terr := ep.Write(it, tcpip.WriteOptions{To: o.to, ControlMessages: o.control.SendableControlMessages})
+	return errno.FromTCPIP(terr)
 }
 
 // sizeofFamily is the least length of an address of which the family counts.
@@ -172,41 +164,37 @@ func sendTo(is *inet.Sock, name socket.Sockaddr) (socket.Sockaddr, error) {
 	return dst, checkBroadcast(is, dst)
 }
 
-// sendFailed waits for room if that is what a write wants, and tries again.
-func sendFailed(sk *socket.Sock, ep *inet.Endpoint, m *socket.Msghdr, opts tcpip.WriteOptions, terr tcpip.Error, flags int) (int, error) {
-	if _, full := terr.(*tcpip.ErrWouldBlock); !full {
-		return 0, errno.FromTCPIP(terr)
-	}
+// sendWait waits for room if that is what a write wants, and tries again.
+func sendWait(sk *socket.Sock, flags int, send func() error) (err error) {
 	timeo := sk.SndTimeo(flags&socket.MSG_DONTWAIT != 0)
 	if timeo == 0 {
-		return 0, errno.EAGAIN
+		return errno.EAGAIN
 	}
-	err := sk.Wait(waiter.WritableEvents|waiter.EventErr|waiter.EventHUp, timeo, func() bool {
-		_, terr = ep.Write(m.Iter(), opts)
-		_, full := terr.(*tcpip.ErrWouldBlock)
-		return !full
+	werr := sk.Wait(waiter.WritableEvents|waiter.EventErr|waiter.EventHUp, timeo, func() bool {
+		err = send()
+		return err != errno.EAGAIN
 	})
-	switch {
-	case err != nil:
-		return 0, err
-	case terr != nil:
-		return 0, errno.FromTCPIP(terr)
+	if werr != nil {
+		return werr
 	}
-	return m.Len(), nil
+	return err
 }
 
 // ensureBound binds an unbound Sock before it sends (inet_send_prepare).
 func ensureBound(is *inet.Sock) error {
-	if is.Endpoint() != nil {
-		// Only bound endpoints are ever kept.
+	if ep := is.Endpoint(); ep != nil && !unboundState(ep) {
 		return nil
 	}
 	is.Lock()
 	defer is.Unlock()
-	if is.Bound() {
-		return nil
-	}
 	return is.Autobind()
+}
+
+// unboundState reports whether an endpoint has lost its port by a dissolve;
+// other endpoints are kept only when bound.
+func unboundState(ep *inet.Endpoint) bool {
+	e, ok := ep.Endpoint.(*endpoint)
+	return ok && e.at.Load().state == transport.DatagramEndpointStateInitial
 }
 
 // RecvMsg is Linux's udp_recvmsg.
@@ -243,6 +231,9 @@ func recvOnce(is *inet.Sock, m *socket.Msghdr, flags int) (int, error) {
 	if ep == nil {
 		return 0, errno.EAGAIN
 	}
+	if own, ok := ep.Endpoint.(*endpoint); ok {
+		return own.recv(m, flags)
+	}
 	it := m.Iter()
 	it.Truncate = true
 	size := it.Len()
@@ -260,10 +251,10 @@ func recvOnce(is *inet.Sock, m *socket.Msghdr, flags int) (int, error) {
 		return 0, errno.FromTCPIP(terr)
 	}
 	m.Name, m.HasName = is.ToSockaddr(res.RemoteAddr), true
+	is.TellReceived(m, &res.ControlMessages)
 	if is.Flag(socket.FlagRxqOvfl) {
 		is.TellDrops(m, drops(ep))
 	}
-	is.TellReceived(m, &res.ControlMessages)
 	if res.Total > size {
 		m.Flags |= socket.MSG_TRUNC
 		if flags&socket.MSG_TRUNC == 0 {

@@ -1,5 +1,10 @@
-// Package udp is UDP for the inet families: Linux's udp_prot, over gVisor's
-// UDP endpoints (RFC 768).
+// Package udp is UDP for the inet families: Linux's udp_prot (RFC 768,
+// net/ipv4/udp.c, net/ipv6/udp.c).
+//
+// Below a Sock is an endpoint of this package's own in gVisor's stack. It has
+// the one receive queue; what it sends goes by gVisor's routes, or right into
+// the queue of a socket of the same machine. Ping and raw sockets are UDP's
+// [Proto] over endpoints of gVisor's.
 package udp
 
 import (
@@ -28,6 +33,8 @@ var (
 	_ socket.Ioctler       = Prot
 	_ socket.Queuer        = Prot
 	_ socket.BufferSizer   = Prot
+	_ socket.Filterer      = Prot
+	_ inet.EndpointMaker   = Prot
 )
 
 // Name implements socket.Proto.
@@ -41,6 +48,15 @@ func (*Proto) Init(sk *socket.Sock) error {
 	inet.Of(sk).Impl = &sock{}
 	return nil
 }
+
+// NewEndpoint implements inet.EndpointMaker.
+func (*Proto) NewEndpoint(is *inet.Sock, network tcpip.NetworkProtocolNumber) (tcpip.Endpoint, tcpip.Error) {
+	return newEndpoint(is, network), nil
+}
+
+// Filters implements socket.Filterer. A filter sees a datagram from its UDP
+// header on.
+func (*Proto) Filters(*socket.Sock) bool { return true }
 
 // ApplyOptions implements inet.EndpointProto. None of UDP's own options is
 // the endpoint's.
@@ -111,20 +127,23 @@ func checkBroadcast(is *inet.Sock, addr socket.Sockaddr) error {
 	return errno.EACCES
 }
 
-// Disconnect is Linux's udp_disconnect: the peer is forgotten, and so is a
-// port that the program did not choose.
+// Disconnect is Linux's udp_disconnect: the peer is forgotten, and so are
+// address, port and interface that the program did not choose. What has come
+// in stays.
 func (*Proto) Disconnect(sk *socket.Sock) error {
 	is := inet.Of(sk)
 	ep := is.Endpoint()
 	if ep == nil {
 		return nil
 	}
-	if is.UserLocks&socket.SOCK_BINDPORT_LOCK == 0 {
-		is.TakeEndpoint().Close()
-		is.ForgetPort()
-		return is.Renew()
+	e, ok := ep.Endpoint.(*endpoint)
+	if !ok {
+		return errno.FromTCPIP(ep.Disconnect())
 	}
-	return errno.FromTCPIP(ep.Disconnect())
+	keepAddr := is.UserLocks&socket.SOCK_BINDADDR_LOCK != 0
+	keepPort := is.UserLocks&socket.SOCK_BINDPORT_LOCK != 0
+	is.Unhash(keepAddr, keepPort)
+	return errno.FromTCPIP(e.disconnect(keepAddr, keepPort))
 }
 
 // Shutdown implements socket.Proto. It is the Sock's bits that tell; what
@@ -173,24 +192,39 @@ func (*Proto) Poll(sk *socket.Sock) (mask socket.EventMask) {
 
 // SockError implements socket.Proto.
 func (*Proto) SockError(sk *socket.Sock) error {
-	if ep := inet.Of(sk).Endpoint(); ep != nil {
-		return errno.FromTCPIP(ep.LastError())
+	ep := inet.Of(sk).Endpoint()
+	if ep == nil {
+		return nil
 	}
-	return nil
+	if _, own := ep.Endpoint.(*endpoint); own {
+		return sk.TakeErr()
+	}
+	return errno.FromTCPIP(ep.LastError())
 }
 
-// Queued implements socket.Queuer: the next datagram's length. gVisor does
-// not tell how much is queued in all; nothing waits in a socket to be sent.
+// Queued implements socket.Queuer: what the datagrams count for of SO_RCVBUF
+// (udp_rqueue_get), and the bytes that the stack has not let go of. gVisor's
+// endpoints tell the next datagram's length alone.
 func (*Proto) Queued(sk *socket.Sock) (receive, send int) {
 	ep := inet.Of(sk).Endpoint()
 	if ep == nil {
 		return 0, 0
 	}
+	if e, own := ep.Endpoint.(*endpoint); own {
+		_, charged, _ := e.q.length()
+		return charged, int(e.inUse.Load())
+	}
+	return nextLength(ep), 0
+}
+
+// nextLength is the length of the datagram that a receive returns next
+// (first_packet_length).
+func nextLength(ep *inet.Endpoint) int {
 	n, terr := ep.GetSockOptInt(tcpip.ReceiveQueueSizeOption)
 	if terr != nil {
-		return 0, 0
+		return 0
 	}
-	return n, 0
+	return n
 }
 
 // Ioctl is Linux's udp_ioctl.
@@ -202,10 +236,14 @@ func (p *Proto) Ioctl(sk *socket.Sock, cmd uint, arg any) error {
 	if !ok {
 		return errno.EFAULT
 	}
-	receive, send := p.Queued(sk)
-	*n = receive
-	if cmd == socket.SIOCOUTQ {
-		*n = send
+	ep := inet.Of(sk).Endpoint()
+	switch {
+	case cmd == socket.SIOCOUTQ:
+		_, *n = p.Queued(sk)
+	case ep == nil:
+		*n = 0
+	default:
+		*n = nextLength(ep)
 	}
 	return nil
 }
