@@ -22,7 +22,7 @@ func Unregister() error { return inetsw.exit() }
 func Unregister6() error { return inetsw6.exit() }
 
 func (sw *protoSwitch) init(name string, table []*ProtoSW) error {
-	if err := socket.Register(&socket.Family{Number: sw.family, Name: name, Create: sw.create}); err != nil {
+	if err := socket.Register(&socket.Family{Number: sw.family, Name: name, Create: sw.create, Protos: sw.protos}); err != nil {
 		return err
 	}
 	for _, p := range table {

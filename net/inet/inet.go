@@ -145,6 +145,19 @@ func (sw *protoSwitch) lookup(typ, protocol int) (*ProtoSW, int, error) {
 	return nil, 0, errno.EPROTONOSUPPORT
 }
 
+// protos returns the entries' protocols.
+func (sw *protoSwitch) protos() []socket.Proto {
+	sw.mu.Lock()
+	defer sw.mu.Unlock()
+	var list []socket.Proto
+	for _, entries := range sw.entries {
+		for _, e := range entries {
+			list = append(list, e.Prot)
+		}
+	}
+	return list
+}
+
 // hold counts another user of e, put one less.
 func (sw *protoSwitch) hold(e *ProtoSW) {
 	sw.mu.Lock()

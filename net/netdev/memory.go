@@ -19,6 +19,10 @@ type BufferRange struct {
 type Memory struct {
 	TCPReceive, TCPSend BufferRange
 	Datagram            BufferRange // UDP, ping and raw, each way
+
+	// Pressure and Max bound what all sockets hold together, in bytes: the
+	// second and third number of Linux's tcp_mem.
+	Pressure, Max int
 }
 
 const (
@@ -32,7 +36,8 @@ const (
 // MemoryFor returns the bounds for a machine with ram bytes of memory; zero
 // means plenty. One connection may at most fill a 128th of it each way, so
 // that a 64 MiB machine serves some fifty bulk transfers at once, and a new
-// connection starts with a fraction of that.
+// connection starts with a fraction of that. All sockets together may hold a
+// quarter of the memory before no more are made.
 func MemoryFor(ram uint64) Memory {
 	if ram == 0 || ram > plenty {
 		ram = plenty
@@ -42,6 +47,8 @@ func MemoryFor(ram uint64) Memory {
 		TCPReceive: BufferRange{4 * kib, min(clamp(ram/512, 64*kib, mib), most), most},
 		TCPSend:    BufferRange{4 * kib, min(clamp(ram/1024, 32*kib, mib), most), min(most, 4*mib)},
 		Datagram:   BufferRange{4 * kib, clamp(ram/512, 64*kib, 208*kib), most},
+		Pressure:   int(ram / 8),
+		Max:        int(ram / 4),
 	}
 }
 

@@ -19,11 +19,17 @@ type Sysctl struct {
 	// RmemMax and WmemMax cap SO_RCVBUF and SO_SNDBUF before they are doubled,
 	// in bytes (net.core.rmem_max, net.core.wmem_max).
 	RmemMax, WmemMax atomic.Int32
+	// MemPressure and MemMax bound what all sockets hold together, in bytes:
+	// the second and third number of net.ipv4.tcp_mem, for every protocol.
+	// Above MemMax no more sockets are made; see package socket's Memory.
+	MemPressure, MemMax atomic.Int64
 }
 
 func (c *Sysctl) init(m Memory) {
 	c.SoMaxConn.Store(4096)
 	c.UnprivilegedPortStart.Store(1024)
+	c.MemPressure.Store(int64(m.Pressure))
+	c.MemMax.Store(int64(m.Max))
 	// Sizes are doubled after they were capped.
 	c.RmemMax.Store(int32(min(4*mib, m.Datagram.Max/2)))
 	c.WmemMax.Store(int32(min(4*mib, m.Datagram.Max/2)))

@@ -15,8 +15,10 @@ import (
 
 // Register registers AF_PACKET (Linux packet_init).
 func Register() error {
-	return socket.Register(&socket.Family{Number: socket.AF_PACKET, Name: "AF_PACKET", Create: create})
+	return socket.Register(&socket.Family{Number: socket.AF_PACKET, Name: "AF_PACKET", Create: create, Protos: protos})
 }
+
+func protos() []socket.Proto { return []socket.Proto{Prot} }
 
 // Unregister removes the family. EBUSY while sockets of it are open.
 func Unregister() error { return socket.Unregister(socket.AF_PACKET) }

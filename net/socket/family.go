@@ -20,6 +20,9 @@ type Family struct {
 	// kernel-internal sockets, which need no privileges. An error leaves
 	// nothing behind.
 	Create func(s *Socket, protocol int, kern bool) error
+	// Protos returns the protocols that Create may choose from, for
+	// [Protocols]; nil is none.
+	Protos func() []Proto
 }
 
 // netFamilies is Linux's net_families.

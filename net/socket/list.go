@@ -19,17 +19,23 @@ type Info struct {
 
 // Sockets lists the open sockets of all tasks, the newest first.
 func Sockets() []Info {
-	open.Lock()
-	socks := make([]*Socket, 0, open.count)
-	for s := open.first; s != nil; s = s.next {
-		socks = append(socks, s)
-	}
-	open.Unlock()
+	socks := sockets()
 	list := make([]Info, 0, len(socks))
 	for _, s := range socks {
 		list = append(list, s.info())
 	}
 	return list
+}
+
+// sockets returns the open sockets of all tasks, the newest first.
+func sockets() []*Socket {
+	open.Lock()
+	defer open.Unlock()
+	socks := make([]*Socket, 0, open.count)
+	for s := open.first; s != nil; s = s.next {
+		socks = append(socks, s)
+	}
+	return socks
 }
 
 func (s *Socket) info() Info {

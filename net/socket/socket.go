@@ -137,6 +137,7 @@ func (s *Socket) free() {
 //	(any)           a security hook refused
 //	ENFILE          the limit on sockets is reached
 //	EAFNOSUPPORT    no such family, and the loader did not bring it
+//	ENOBUFS         the network's sockets hold all the memory they may; see [Memory]
 //	(any)           the family's own: ESOCKTNOSUPPORT, EPROTONOSUPPORT, EPERM …
 func (t *Task) Create(family, typ, protocol int, kern bool) (*Socket, error) {
 	if family < 0 || family >= NPROTO {
@@ -164,7 +165,11 @@ func (t *Task) Create(family, typ, protocol int, kern bool) (*Socket, error) {
 		s.free()
 		return nil, errno.EAFNOSUPPORT
 	}
-	if err := pf.Create(s, protocol, kern); err != nil {
+	err := t.admit()
+	if err == nil {
+		err = pf.Create(s, protocol, kern)
+	}
+	if err != nil {
 		putFamily(family)
 		s.free()
 		return nil, err

@@ -33,6 +33,7 @@ var (
 	_ socket.OptionWatcher = Prot
 	_ socket.Ioctler       = Prot
 	_ socket.Queuer        = Prot
+	_ socket.Aborter       = Prot
 	_ socket.BufferSizer   = Prot
 )
 
@@ -167,6 +168,20 @@ func needReset(s socket.State) bool {
 func abort(ep *inet.Endpoint) {
 	ep.SocketOptions().SetLinger(tcpip.LingerOption{Enabled: true})
 	ep.Close()
+}
+
+// Abort is Linux's tcp_abort. ENOENT when there is no connection, attempt or
+// listener to end.
+func (*Proto) Abort(sk *socket.Sock, err error) error {
+	ep := inet.Of(sk).Endpoint()
+	if ep == nil || state(ep) == socket.TCP_CLOSE {
+		return errno.ENOENT
+	}
+	ep.Harvested.Store(true) // err takes the place of the endpoint's error
+	sk.SetErr(err)
+	ep.Endpoint.Abort()
+	sk.Wake()
+	return nil
 }
 
 // Shutdown is Linux's tcp_shutdown. Shutting down receive is a matter of the

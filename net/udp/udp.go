@@ -32,6 +32,7 @@ var (
 	_ socket.OptionWatcher = Prot
 	_ socket.Ioctler       = Prot
 	_ socket.Queuer        = Prot
+	_ socket.Aborter       = Prot
 	_ socket.BufferSizer   = Prot
 	_ socket.Filterer      = Prot
 	_ inet.EndpointMaker   = Prot
@@ -146,6 +147,14 @@ func (*Proto) Disconnect(sk *socket.Sock) error {
 	return errno.FromTCPIP(e.disconnect(keepAddr, keepPort))
 }
 
+// Abort is Linux's udp_abort.
+func (p *Proto) Abort(sk *socket.Sock, err error) error {
+	sk.SetErr(err)
+	derr := p.Disconnect(sk)
+	sk.Wake()
+	return derr
+}
+
 // Shutdown implements socket.Proto. It is the Sock's bits that tell; what
 // comes after SHUT_RD is still received, as on Linux.
 func (*Proto) Shutdown(*socket.Sock, int) {}
@@ -192,14 +201,12 @@ func (*Proto) Poll(sk *socket.Sock) (mask socket.EventMask) {
 
 // SockError implements socket.Proto.
 func (*Proto) SockError(sk *socket.Sock) error {
-	ep := inet.Of(sk).Endpoint()
-	if ep == nil {
-		return nil
+	err := sk.TakeErr()
+	if ep := inet.Of(sk).Endpoint(); err == nil && ep != nil {
+		// Those of gVisor's endpoints, which raw and ping sockets have.
+		err = errno.FromTCPIP(ep.LastError())
 	}
-	if _, own := ep.Endpoint.(*endpoint); own {
-		return sk.TakeErr()
-	}
-	return errno.FromTCPIP(ep.LastError())
+	return err
 }
 
 // Queued implements socket.Queuer: what the datagrams count for of SO_RCVBUF

@@ -11,8 +11,10 @@ import (
 
 // Register registers AF_UNIX (Linux af_unix_init).
 func Register() error {
-	return socket.Register(&socket.Family{Number: socket.AF_UNIX, Name: "AF_UNIX", Create: create})
+	return socket.Register(&socket.Family{Number: socket.AF_UNIX, Name: "AF_UNIX", Create: create, Protos: protos})
 }
+
+func protos() []socket.Proto { return []socket.Proto{StreamProt, DgramProt, SeqpacketProt} }
 
 // Unregister removes the family. EBUSY while sockets of it are open.
 func Unregister() error { return socket.Unregister(socket.AF_UNIX) }
