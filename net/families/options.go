@@ -193,4 +193,34 @@
 //	UDP_NO_CHECK6_RX         stored      gVisor refuses datagrams over IPv6 without a checksum
 //	UDP_SEGMENT              works
 //	UDP_GRO                  stored      datagrams are delivered one by one
+//
+// SOL_PACKET:
+//
+//	PACKET_ADD_MEMBERSHIP    works
+//	PACKET_DROP_MEMBERSHIP   works
+//	PACKET_RX_RING           ENOPROTOOPT there is no memory to map: a receive is a function call
+//	PACKET_STATISTICS        works
+//	PACKET_COPY_THRESH       ENOPROTOOPT there is no memory to map: a receive is a function call
+//	PACKET_AUXDATA           works
+//	PACKET_ORIGDEV           stored      no interface stands on another
+//	PACKET_VERSION           works
+//	PACKET_HDRLEN            ENOPROTOOPT there is no memory to map: a receive is a function call
+//	PACKET_RESERVE           ENOPROTOOPT there is no memory to map: a receive is a function call
+//	PACKET_TX_RING           ENOPROTOOPT there is no memory to map: a receive is a function call
+//	PACKET_LOSS              ENOPROTOOPT there is no memory to map: a receive is a function call
+//	PACKET_VNET_HDR          ENOPROTOOPT packets are whole: offloads are between the stack and its devices
+//	PACKET_TX_TIMESTAMP      ENOPROTOOPT devices take no time stamps
+//	PACKET_TIMESTAMP         ENOPROTOOPT devices take no time stamps
+//	PACKET_FANOUT            ENOPROTOOPT each socket has every packet
+//	PACKET_TX_HAS_OFF        ENOPROTOOPT there is no memory to map: a receive is a function call
+//	PACKET_QDISC_BYPASS      ENOPROTOOPT there are no queueing disciplines
+//	PACKET_ROLLOVER_STATS    ENOPROTOOPT each socket has every packet
+//	PACKET_FANOUT_DATA       ENOPROTOOPT each socket has every packet
+//	PACKET_IGNORE_OUTGOING   works
+//
+// Raw sockets:
+//
+//	ICMP_FILTER              works       SOL_RAW, IPPROTO_ICMP
+//	ICMPV6_FILTER            works       SOL_ICMPV6, IPPROTO_ICMPV6
+//	IPV6_CHECKSUM            works       SOL_RAW and SOL_IPV6, every protocol of AF_INET6
 package families

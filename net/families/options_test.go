@@ -7,7 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tamanet/tamanet/net/families"
 	"github.com/tamanet/tamanet/net/inet"
+	"github.com/tamanet/tamanet/net/netdev"
+	"github.com/tamanet/tamanet/net/packet"
+	"github.com/tamanet/tamanet/net/raw"
 	"github.com/tamanet/tamanet/net/socket"
 	"github.com/tamanet/tamanet/net/tcp"
 	"github.com/tamanet/tamanet/net/udp"
@@ -25,6 +29,19 @@ var tables = []struct {
 	{"SOL_IPV6", inet.IPv6Options},
 	{"SOL_TCP", tcp.Options},
 	{"SOL_UDP", udp.Options},
+	{"SOL_PACKET", packet.Options},
+}
+
+// rawOptions are those that raw sockets handle by themselves: they depend on the protocol.
+var rawOptions = []struct {
+	label                   string
+	family, protocol, level int
+	name                    int
+	what                    string
+}{
+	{"ICMP_FILTER", socket.AF_INET, socket.IPPROTO_ICMP, socket.SOL_RAW, raw.ICMP_FILTER, "SOL_RAW, IPPROTO_ICMP"},
+	{"ICMPV6_FILTER", socket.AF_INET6, socket.IPPROTO_ICMPV6, socket.SOL_ICMPV6, raw.ICMPV6_FILTER, "SOL_ICMPV6, IPPROTO_ICMPV6"},
+	{"IPV6_CHECKSUM", socket.AF_INET6, socket.IPPROTO_UDP, socket.SOL_RAW, raw.IPV6_CHECKSUM, "SOL_RAW and SOL_IPV6, every protocol of AF_INET6"},
 }
 
 // optionTable writes the tables as the comment of options.go has them.
@@ -36,6 +53,10 @@ func optionTable() string {
 			line := fmt.Sprintf("//\t%-24s %-11s %s", o.Label, o.State, o.Why)
 			b.WriteString(strings.TrimRight(line, " ") + "\n")
 		}
+	}
+	b.WriteString("//\n// Raw sockets:\n//\n")
+	for _, o := range rawOptions {
+		fmt.Fprintf(&b, "//\t%-24s %-11v %s\n", o.label, socket.OptionWorks, o.what)
 	}
 	return b.String()
 }
@@ -66,6 +87,43 @@ func TestOptionsAreDocumented(t *testing.T) {
 	if string(got) != want {
 		t.Error("options.go is not what the tables say; write it with: go test ./net/families -update")
 	}
+}
+
+// TestRawOptionsWork sets each to what it reads as.
+func TestRawOptionsWork(t *testing.T) {
+	task := newTask(t)
+	for _, o := range rawOptions {
+		fd, err := task.Socket(o.family, socket.SOCK_RAW, o.protocol)
+		if err != nil {
+			t.Fatal(err)
+		}
+		val := make([]byte, 64)
+		n, err := task.GetSockOpt(fd, o.level, o.name, val)
+		if n == 0 || err != nil {
+			t.Errorf("%s reads %d bytes, %v", o.label, n, err)
+		}
+		if err := task.SetSockOpt(fd, o.level, o.name, val[:n]); err != nil {
+			t.Errorf("%s: %v", o.label, err)
+		}
+	}
+}
+
+// newTask returns a caller in a network of its own.
+func newTask(t *testing.T) *socket.Task {
+	t.Helper()
+	if err := families.Register(); err != nil {
+		t.Fatal(err)
+	}
+	st, err := netdev.New(netdev.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := socket.NewTask(st)
+	t.Cleanup(func() {
+		task.Exit()
+		st.Close()
+	})
+	return task
 }
 
 // TestOptionStatesAreHonest holds what the states promise: what is refused

@@ -14,10 +14,24 @@ import (
 const (
 	PACKET_ADD_MEMBERSHIP  = 1
 	PACKET_DROP_MEMBERSHIP = 2
+	PACKET_RX_RING         = 5
 	PACKET_STATISTICS      = 6
+	PACKET_COPY_THRESH     = 7
 	PACKET_AUXDATA         = 8
 	PACKET_ORIGDEV         = 9
 	PACKET_VERSION         = 10
+	PACKET_HDRLEN          = 11
+	PACKET_RESERVE         = 12
+	PACKET_TX_RING         = 13
+	PACKET_LOSS            = 14
+	PACKET_VNET_HDR        = 15
+	PACKET_TX_TIMESTAMP    = 16
+	PACKET_TIMESTAMP       = 17
+	PACKET_FANOUT          = 18
+	PACKET_TX_HAS_OFF      = 19
+	PACKET_QDISC_BYPASS    = 20
+	PACKET_ROLLOVER_STATS  = 21
+	PACKET_FANOUT_DATA     = 22
 	PACKET_IGNORE_OUTGOING = 23
 )
 
@@ -51,16 +65,43 @@ var Options = socket.NewOptionTable(
 	socket.Option{Level: socket.SOL_PACKET, Name: PACKET_DROP_MEMBERSHIP, Label: "PACKET_DROP_MEMBERSHIP", Set: dropMembership},
 	socket.Option{Level: socket.SOL_PACKET, Name: PACKET_STATISTICS, Label: "PACKET_STATISTICS", Get: getStatistics},
 	flag(PACKET_AUXDATA, "PACKET_AUXDATA", socket.OptionWorks, func(p *sock) *atomic.Bool { return &p.auxdata }),
-	flag(PACKET_ORIGDEV, "PACKET_ORIGDEV", socket.OptionStored, func(p *sock) *atomic.Bool { return &p.origdev }),
+	origDevOption(),
 	versionOption(),
 	ignoreOutgoingOption(),
+	refused(PACKET_RX_RING, "PACKET_RX_RING", noRings),
+	refused(PACKET_COPY_THRESH, "PACKET_COPY_THRESH", noRings),
+	refused(PACKET_HDRLEN, "PACKET_HDRLEN", noRings),
+	refused(PACKET_RESERVE, "PACKET_RESERVE", noRings),
+	refused(PACKET_TX_RING, "PACKET_TX_RING", noRings),
+	refused(PACKET_LOSS, "PACKET_LOSS", noRings),
+	refused(PACKET_VNET_HDR, "PACKET_VNET_HDR", "packets are whole: offloads are between the stack and its devices"),
+	refused(PACKET_TX_TIMESTAMP, "PACKET_TX_TIMESTAMP", "devices take no time stamps"),
+	refused(PACKET_TIMESTAMP, "PACKET_TIMESTAMP", "devices take no time stamps"),
+	refused(PACKET_FANOUT, "PACKET_FANOUT", "each socket has every packet"),
+	refused(PACKET_TX_HAS_OFF, "PACKET_TX_HAS_OFF", noRings),
+	refused(PACKET_QDISC_BYPASS, "PACKET_QDISC_BYPASS", "there are no queueing disciplines"),
+	refused(PACKET_ROLLOVER_STATS, "PACKET_ROLLOVER_STATS", "each socket has every packet"),
+	refused(PACKET_FANOUT_DATA, "PACKET_FANOUT_DATA", "each socket has every packet"),
 )
+
+// noRings is why the options of rings are refused.
+const noRings = "there is no memory to map: a receive is a function call"
+
+func refused(name int, label, why string) socket.Option {
+	return socket.Option{Level: socket.SOL_PACKET, Name: name, Label: label, State: socket.OptionRefused, Why: why}
+}
 
 func flag(name int, label string, state socket.OptionState, field func(p *sock) *atomic.Bool) socket.Option {
 	set, get := socket.IntOption(
 		func(sk *socket.Sock, v int) error { field(of(sk)).Store(v != 0); return nil },
 		func(sk *socket.Sock) int { return socket.BoolInt(field(of(sk)).Load()) })
 	return socket.Option{Level: socket.SOL_PACKET, Name: name, Label: label, State: state, Set: set, Get: get}
+}
+
+func origDevOption() socket.Option {
+	o := flag(PACKET_ORIGDEV, "PACKET_ORIGDEV", socket.OptionStored, func(p *sock) *atomic.Bool { return &p.origdev })
+	o.Why = "no interface stands on another"
+	return o
 }
 
 // ignoreOutgoingOption is PACKET_IGNORE_OUTGOING, which takes only 0 and 1.

@@ -24,8 +24,8 @@
 //
 // [ProtoOps] is the family's table (Linux struct proto_ops), [Proto] the
 // protocol's (struct proto). What of Linux's tables has no method here is an
-// optional interface beside it, or is listed in [ProtoOps] and [Proto] as not
-// applicable.
+// optional interface beside it, or does not apply: package families lists
+// every entry, every ioctl and every option with its state.
 //
 // # Blocking
 //

@@ -17,15 +17,8 @@ type EventMask = waiter.EventMask
 // and RecvMsg flags holds MSG_* and MSG_DONTWAIT says not to block. Methods
 // take the Sock lock themselves.
 //
-// Linux's other entries are optional here, or have no place:
-//
-//	owner                       the family, held by each Socket
-//	set_peek_off, peek_len,     interfaces to be asked for when they are
-//	set_rcvlowat, mmap,         there; each is EOPNOTSUPP until then
-//	splice_read, read_sock,
-//	show_fdinfo, gettstamp
-//	sendmsg_locked, sendpage*   inside the kernel only
-//	compat_*                    there is one ABI
+// Linux's other entries are small interfaces here, or have no place: package
+// families has the whole table.
 type ProtoOps interface {
 	// Family returns the family's number.
 	Family() int

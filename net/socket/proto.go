@@ -6,15 +6,9 @@ import "time"
 // its sockets; their state is in the [Sock]. Methods marked "locked" are
 // called with the Sock lock held.
 //
-// Abilities that not every protocol has are the small interfaces below.
-// Linux's other entries have no place here:
-//
-//	owner, slab, obj_size,      Go's memory
-//	twsk_prot, rsk_prot
-//	backlog_rcv, release_cb     gVisor's endpoints have their own backlog
-//	hash, unhash, rehash        part of GetPort and Close
-//	h.hashinfo, orphan_count    gVisor's demuxer and its statistics
-//	compat_*                    there is one ABI
+// Abilities that not every protocol has are the small interfaces below and
+// beside what asks for them. What of Linux's entries has no place here, and
+// why, is in the table of package families.
 type Proto interface {
 	// Name is the protocol's, such as "TCP", as /proc/net/protocols has it.
 	Name() string
