@@ -212,7 +212,7 @@ func (c *caller) target(s *fuzzSock) socket.Sockaddr {
 func (c *caller) connectCall() {
 	s := c.pick("connect")
 	addr := c.target(s)
-	if c.draw(6) == 0 && !c.holds(s) {
+	if c.draw(6) == 0 {
 		addr = unspec
 	}
 	// A connect that is not waited for ends when it ends.
@@ -221,16 +221,6 @@ func (c *caller) connectCall() {
 	must(c.run, 0, c.setnonblock(s.fd, true))
 	s.peer = true
 	c.look(s)
-}
-
-// holds reports whether a datagram socket has something to receive or an
-// error pending. Here that goes with a port that was not bound when its peer
-// is dissolved; on Linux it stays.
-func (c *caller) holds(s *fuzzSock) bool {
-	c.look(s)
-	p := []socket.PollFd{{Fd: s.fd, Events: socket.POLLIN}}
-	n, err := c.poll(p, 0)
-	return c.kind.typ == dgram && (n != 0 || err != nil)
 }
 
 func (c *caller) acceptCall() {

@@ -8,6 +8,9 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport"
 	gudp "gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 	"gvisor.dev/gvisor/pkg/waiter"
+
+	"github.com/tamanet/tamanet/net/inet"
+	"github.com/tamanet/tamanet/net/netdev"
 )
 
 // A binding is where an endpoint is bound and connected. It does not change;
@@ -18,6 +21,9 @@ type binding struct {
 	bound tcpip.Address // what bind was given
 	scope tcpip.NICID   // the interface that bind's address named
 	nic   tcpip.NICID   // the one that the address is of
+
+	// foreign says that the address was not the machine's when it was bound.
+	foreign bool
 
 	// What the endpoint is registered for, if protos is not empty.
 	protos []tcpip.NetworkProtocolNumber
@@ -63,15 +69,17 @@ func (e *endpoint) Bind(addr tcpip.FullAddress) tcpip.Error {
 	if terr != nil {
 		return terr
 	}
-	nic := scope
+	nic, foreign := scope, false
 	if addr.Addr.BitLen() != 0 && !e.isGroup(scope, proto, addr.Addr) {
 		nic = e.ip.CheckLocalAddress(scope, proto, addr.Addr)
-		if nic == 0 && !e.is.MayBindForeign() {
+		foreign = nic == 0
+		if foreign && !e.is.MayBindForeign() {
 			return &tcpip.ErrBadLocalAddress{}
 		}
 	}
 	next := &binding{
-		state: transport.DatagramEndpointStateBound, bound: addr.Addr, scope: scope, nic: nic,
+		foreign: foreign,
+		state:   transport.DatagramEndpointStateBound, bound: addr.Addr, scope: scope, nic: nic,
 		id:     stack.TransportEndpointID{LocalAddress: addr.Addr, LocalPort: addr.Port},
 		protos: only(proto), flags: e.flags, device: tcpip.NICID(e.ops.GetBindToDevice()),
 	}
@@ -173,6 +181,12 @@ func (e *endpoint) Connect(addr tcpip.FullAddress) tcpip.Error {
 func (e *endpoint) findRoute(at *binding, nic tcpip.NICID, local, to tcpip.Address, proto tcpip.NetworkProtocolNumber) (*stack.Route, tcpip.NICID, tcpip.Error) {
 	if local.BitLen() == 0 {
 		local = at.id.LocalAddress
+		if at.foreign && proto == header.IPv4ProtocolNumber && !e.is.Has(inet.Transparent) &&
+			e.ip.CheckLocalAddress(0, proto, at.bound) == 0 {
+			// Such an address is received at, but not sent from
+			// (ip_route_output_key_hash_rcu).
+			return nil, 0, &tcpip.ErrNetworkUnreachable{}
+		}
 		if local.BitLen() != 0 && (protoOf(local) != proto || e.isGroup(nic, proto, local)) {
 			local = tcpip.Address{} // what is sent has an interface's address
 		}
@@ -186,10 +200,23 @@ func (e *endpoint) findRoute(at *binding, nic tcpip.NICID, local, to tcpip.Addre
 			}
 		case header.IsV6MulticastAddress(to) && nic == 0:
 			nic = tcpip.NICID(e.groupNIC6.Load())
+		case header.IsV4LoopbackAddress(to) && local.BitLen() == 0 && nic == 0:
+			local = e.loopbackSource()
 		}
 	}
 	r, terr := e.ip.FindRoute(nic, local, to, proto, e.ops.GetMulticastLoop())
 	return r, nic, terr
+}
+
+// loopbackSource is where datagrams to 127.0.0.0/8 come from: lo's address,
+// whatever they are sent to. Empty leaves it to gVisor, which takes the
+// destination.
+func (e *endpoint) loopbackSource() tcpip.Address {
+	a, terr := e.ip.GetMainNICAddress(netdev.LoopbackIndex, header.IPv4ProtocolNumber)
+	if terr != nil || !header.IsV4LoopbackAddress(a.Address) {
+		return tcpip.Address{}
+	}
+	return a.Address
 }
 
 // Disconnect implements tcpip.Endpoint.
@@ -207,7 +234,7 @@ func (e *endpoint) disconnect(keepAddr, keepPort bool) tcpip.Error {
 	e.ops.SetBindToDevice(0)
 	next := &binding{state: transport.DatagramEndpointStateInitial}
 	if keepAddr {
-		next.bound, next.scope, next.nic = at.bound, at.scope, at.scope
+		next.bound, next.scope, next.nic, next.foreign = at.bound, at.scope, at.scope, at.foreign
 		next.id.LocalAddress = at.bound
 		if at.bound.BitLen() != 0 && next.nic == 0 && !e.isGroup(0, protoOf(at.bound), at.bound) {
 			next.nic = e.ip.CheckLocalAddress(0, protoOf(at.bound), at.bound)

@@ -182,6 +182,10 @@ func (e *endpoint) sendLocal(p *path, it *socket.Iter, segment int, c *inet.Send
 	if segment != 0 && segment < size && !p.peer.u.gro.Load() {
 		part = segment
 	}
+	if p.proto == header.IPv6ProtocolNumber && e.u.noCheck6Tx.Load() && !p.peer.u.noCheck6Rx.Load() {
+		e.table.udp.ChecksumErrors.Increment()
+		return true
+	}
 	ttl, tos := e.marks(p.dst, c)
 	if ttl == 0 {
 		ttl = p.ttl

@@ -126,7 +126,7 @@ func (e *endpoint) routeFor(at *binding, o *output) (*stack.Route, tcpip.Error) 
 	switch {
 	case src.BitLen() != 0:
 		if e.ip.CheckLocalAddress(nic, proto, src) == 0 {
-			return nil, &tcpip.ErrInvalidOptionValue{}
+			return nil, &tcpip.ErrNetworkUnreachable{}
 		}
 	case index == 0:
 		if at.scope != 0 {
@@ -140,17 +140,7 @@ func (e *endpoint) routeFor(at *binding, o *output) (*stack.Route, tcpip.Error) 
 		}
 	}
 	r, _, terr := e.findRoute(at, nic, src, dst.Addr, proto)
-	if terr != nil && at.foreign(e) {
-		// FREEBIND binds to what is not the machine's, but does not send.
-		return nil, &tcpip.ErrInvalidOptionValue{}
-	}
 	return r, terr
-}
-
-// foreign reports whether the bound address is not the machine's.
-func (at *binding) foreign(e *endpoint) bool {
-	return at.bound.BitLen() != 0 && !e.isGroup(0, protoOf(at.bound), at.bound) &&
-		e.ip.CheckLocalAddress(0, protoOf(at.bound), at.bound) == 0
 }
 
 // marks returns the TTL, 0 for the route's, and the TOS of what is sent to an
