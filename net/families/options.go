@@ -43,7 +43,7 @@
 //	SO_DOMAIN                works
 //	SO_RXQ_OVFL              works
 //	SO_WIFI_STATUS           ENOPROTOOPT there is no wireless
-//	SO_PEEK_OFF              stored      MSG_PEEK reads from the front
+//	SO_PEEK_OFF              works       on UDP; elsewhere MSG_PEEK reads from the front
 //	SO_NOFCS                 ENOPROTOOPT devices append the frame check sequence
 //	SO_LOCK_FILTER           works
 //	SO_SELECT_ERR_QUEUE      stored      POLLERR alone tells of queued errors
@@ -87,11 +87,11 @@
 //	IP_RECVTTL               works
 //	IP_RECVTOS               works
 //	IP_MTU                   works
-//	IP_FREEBIND              stored      gVisor binds to the machine's own addresses only
+//	IP_FREEBIND              works       on UDP; gVisor's endpoints bind to the machine's own addresses only
 //	IP_IPSEC_POLICY          ENOPROTOOPT there is no IPsec
 //	IP_XFRM_POLICY           ENOPROTOOPT there is no IPsec
 //	IP_PASSSEC               ENOPROTOOPT hooks label nothing
-//	IP_TRANSPARENT           stored      gVisor binds to the machine's own addresses only
+//	IP_TRANSPARENT           works       on UDP, which sends from such an address within this machine only
 //	IP_RECVORIGDSTADDR       works
 //	IP_MINTTL                stored      gVisor takes packets of any TTL
 //	IP_NODEFRAG              stored      there is no defragmenter to pass by
@@ -107,7 +107,7 @@
 //	IP_ADD_SOURCE_MEMBERSHIP ENOPROTOOPT gVisor has no source filters (RFC 3376)
 //	IP_MSFILTER              ENOPROTOOPT gVisor has no source filters (RFC 3376)
 //	MCAST_JOIN_GROUP         ENOPROTOOPT IP_ADD_MEMBERSHIP does the same
-//	IP_MULTICAST_ALL         stored      gVisor delivers a group's packets to every socket that is bound to them
+//	IP_MULTICAST_ALL         works       on UDP; gVisor's endpoints receive what was sent to any group
 //	IP_UNICAST_IF            ENOPROTOOPT SO_BINDTODEVICE does the same
 //	IP_LOCAL_PORT_RANGE      works
 //	IP_PROTOCOL              works
@@ -124,12 +124,12 @@
 //	IPV6_ADD_MEMBERSHIP      works
 //	IPV6_DROP_MEMBERSHIP     works
 //	IPV6_ROUTER_ALERT        ENOPROTOOPT nothing is forwarded
-//	IPV6_MTU_DISCOVER        stored      gVisor always fragments what its own machine sends
+//	IPV6_MTU_DISCOVER        works       on UDP; gVisor fragments what other sockets send
 //	IPV6_MTU                 works       reads the route's; setting is stored
 //	IPV6_RECVERR             works
 //	IPV6_V6ONLY              works
 //	IPV6_JOIN_ANYCAST        ENOPROTOOPT gVisor has no anycast groups
-//	IPV6_MULTICAST_ALL       stored      gVisor delivers a group's packets to every socket that is bound to them
+//	IPV6_MULTICAST_ALL       works       on UDP; gVisor's endpoints receive what was sent to any group
 //	IPV6_RECVERR_RFC4884     stored      gVisor does not parse RFC 4884's extensions
 //	IPV6_FLOWINFO_SEND       ENOPROTOOPT gVisor sends no flow labels
 //	IPV6_RECVPKTINFO         works
@@ -139,17 +139,17 @@
 //	IPV6_RECVRTHDR           ENOPROTOOPT extension headers are not kept
 //	IPV6_RECVDSTOPTS         ENOPROTOOPT extension headers are not kept
 //	IPV6_RECVPATHMTU         ENOPROTOOPT gVisor does not tell of path MTUs
-//	IPV6_DONTFRAG            stored      gVisor always fragments what its own machine sends
+//	IPV6_DONTFRAG            works       on UDP; gVisor fragments what other sockets send
 //	IPV6_RECVTCLASS          works
 //	IPV6_TCLASS              works
 //	IPV6_AUTOFLOWLABEL       ENOPROTOOPT gVisor sends no flow labels
 //	IPV6_ADDR_PREFERENCES    ENOPROTOOPT gVisor chooses source addresses (RFC 6724)
 //	IPV6_MINHOPCOUNT         stored      gVisor takes packets of any TTL
 //	IPV6_RECVORIGDSTADDR     works
-//	IPV6_TRANSPARENT         stored      gVisor binds to the machine's own addresses only
+//	IPV6_TRANSPARENT         works       on UDP, which sends from such an address within this machine only
 //	IPV6_UNICAST_IF          ENOPROTOOPT SO_BINDTODEVICE does the same
 //	IPV6_RECVFRAGSIZE        ENOPROTOOPT sizes of fragments are not kept
-//	IPV6_FREEBIND            stored      gVisor binds to the machine's own addresses only
+//	IPV6_FREEBIND            works       on UDP; gVisor's endpoints bind to the machine's own addresses only
 //
 // SOL_TCP:
 //
@@ -189,10 +189,10 @@
 //
 //	UDP_CORK                 works
 //	UDP_ENCAP                ENOPROTOOPT there is no IPsec
-//	UDP_NO_CHECK6_TX         stored      gVisor sums every datagram over IPv6
-//	UDP_NO_CHECK6_RX         stored      gVisor refuses datagrams over IPv6 without a checksum
+//	UDP_NO_CHECK6_TX         works
+//	UDP_NO_CHECK6_RX         works
 //	UDP_SEGMENT              works
-//	UDP_GRO                  stored      datagrams are delivered one by one
+//	UDP_GRO                  works       of what UDP_SEGMENT sends within this machine; a device's datagrams are delivered one by one
 //
 // SOL_PACKET:
 //

@@ -180,10 +180,14 @@ func (is *Sock) setFlag(f Flag, on bool) {
 	}
 }
 
-// Why some options are only stored.
+// Why some options are only stored, or work for some sockets.
 const (
-	noForeignBind = "gVisor binds to the machine's own addresses only"
-	noMinimum     = "gVisor takes packets of any TTL"
+	freeBindUDP    = "on UDP; gVisor's endpoints bind to the machine's own addresses only"
+	transparentUDP = "on UDP, which sends from such an address within this machine only"
+	groupsUDP      = "on UDP; gVisor's endpoints receive what was sent to any group"
+	fragmentUDP    = "on UDP; gVisor fragments what other sockets send"
+
+	noMinimum = "gVisor takes packets of any TTL"
 )
 
 // moreIPOptions are SOL_IP's options beyond TTL and TOS (do_ip_setsockopt).
@@ -196,11 +200,11 @@ func moreIPOptions() []socket.Option {
 		ipFlag(IP_RECVORIGDSTADDR, "IP_RECVORIGDSTADDR", RecvOrigDst),
 		ipStored(ipFlag(IP_RECVOPTS, "IP_RECVOPTS", recvOpts), "received IP options are not kept"),
 		ipStored(ipFlag(IP_BIND_ADDRESS_NO_PORT, "IP_BIND_ADDRESS_NO_PORT", BindAddressNoPort), "the port is chosen at bind"),
-		ipStored(nonEmpty(ipFlag(IP_FREEBIND, "IP_FREEBIND", FreeBind)), noForeignBind),
-		ipStored(nonEmpty(privileged(ipFlag(IP_TRANSPARENT, "IP_TRANSPARENT", Transparent))), noForeignBind),
+		ipWorks(nonEmpty(ipFlag(IP_FREEBIND, "IP_FREEBIND", FreeBind)), freeBindUDP),
+		ipWorks(nonEmpty(privileged(ipFlag(IP_TRANSPARENT, "IP_TRANSPARENT", Transparent))), transparentUDP),
 		nonEmpty(inverse(ipFlag(IP_MULTICAST_LOOP, "IP_MULTICAST_LOOP", noMulticastLoop))),
-		nonEmpty(ipStored(ipOption(IP_MULTICAST_ALL, "IP_MULTICAST_ALL", setMulticastAll,
-			func(is *Sock) int { return socket.BoolInt(!is.Has(noMulticastAll)) }), "gVisor delivers a group's packets to every socket that is bound to them")),
+		nonEmpty(ipWorks(ipOption(IP_MULTICAST_ALL, "IP_MULTICAST_ALL", setMulticastAll,
+			func(is *Sock) int { return socket.BoolInt(!is.Has(noMulticastAll)) }), groupsUDP)),
 		ipStored(ipOption(IP_RECVERR_RFC4884, "IP_RECVERR_RFC4884", setRFC4884,
 			func(is *Sock) int { return socket.BoolInt(is.Has(RecvErrRFC4884)) }), "gVisor does not parse RFC 4884's extensions"),
 		ipOption(IP_MTU_DISCOVER, "IP_MTU_DISCOVER", setPMTU, func(is *Sock) int { return pmtuValue(&is.opts.more.pmtu) }),
@@ -246,6 +250,12 @@ func ipRefused(name int, label, why string) socket.Option {
 
 func ipStored(o socket.Option, why string) socket.Option {
 	o.State, o.Why = socket.OptionStored, why
+	return o
+}
+
+// ipWorks makes an option that works for some sockets; why says for which.
+func ipWorks(o socket.Option, why string) socket.Option {
+	o.State, o.Why = socket.OptionWorks, why
 	return o
 }
 

@@ -58,10 +58,10 @@ func moreIPv6Options() []socket.Option {
 		ipv6Flag(IPV6_RECVTCLASS, "IPV6_RECVTCLASS", RecvTClass),
 		ipv6Flag(IPV6_RECVERR, "IPV6_RECVERR", RecvErr6),
 		ipv6Flag(IPV6_RECVORIGDSTADDR, "IPV6_RECVORIGDSTADDR", RecvOrigDst6),
-		ipStored(ipv6Flag(IPV6_FREEBIND, "IPV6_FREEBIND", FreeBind), noForeignBind),
-		ipStored(privileged(ipv6Flag(IPV6_TRANSPARENT, "IPV6_TRANSPARENT", Transparent)), noForeignBind),
-		ipStored(anyLength(ipv6Flag(IPV6_DONTFRAG, "IPV6_DONTFRAG", dontFrag)), "gVisor always fragments what its own machine sends"),
-		ipStored(inverse(ipv6Flag(IPV6_MULTICAST_ALL, "IPV6_MULTICAST_ALL", noMulticastAll6)), "gVisor delivers a group's packets to every socket that is bound to them"),
+		ipWorks(ipv6Flag(IPV6_FREEBIND, "IPV6_FREEBIND", FreeBind), freeBindUDP),
+		ipWorks(privileged(ipv6Flag(IPV6_TRANSPARENT, "IPV6_TRANSPARENT", Transparent)), transparentUDP),
+		ipWorks(anyLength(ipv6Flag(IPV6_DONTFRAG, "IPV6_DONTFRAG", dontFrag)), fragmentUDP),
+		ipWorks(inverse(ipv6Flag(IPV6_MULTICAST_ALL, "IPV6_MULTICAST_ALL", noMulticastAll6)), groupsUDP),
 		ipv6Bool(IPV6_MULTICAST_LOOP, "IPV6_MULTICAST_LOOP", noMulticastLoop6),
 		ipStored(ipv6Option(IPV6_RECVERR_RFC4884, "IPV6_RECVERR_RFC4884", func(is *Sock, v int) error {
 			if v != 0 && v != 1 {
@@ -70,8 +70,8 @@ func moreIPv6Options() []socket.Option {
 			is.setFlag(RecvErr6RFC4884, v != 0)
 			return nil
 		}, func(is *Sock) int { return socket.BoolInt(is.Has(RecvErr6RFC4884)) }), "gVisor does not parse RFC 4884's extensions"),
-		ipStored(ipv6Option(IPV6_MTU_DISCOVER, "IPV6_MTU_DISCOVER", setPMTU6,
-			func(is *Sock) int { return pmtuValue(&is.opts.more.pmtu6) }), "gVisor always fragments what its own machine sends"),
+		ipWorks(ipv6Option(IPV6_MTU_DISCOVER, "IPV6_MTU_DISCOVER", setPMTU6,
+			func(is *Sock) int { return pmtuValue(&is.opts.more.pmtu6) }), fragmentUDP),
 		ipStored(ipv6Option(IPV6_MINHOPCOUNT, "IPV6_MINHOPCOUNT", func(is *Sock, v int) error {
 			if v < 0 || v > 255 {
 				return errno.EINVAL

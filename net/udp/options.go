@@ -42,11 +42,9 @@ func of(sk *socket.Sock) *sock { return inet.Of(sk).Impl.(*sock) }
 var Options = socket.NewOptionTable(
 	option(UDP_CORK, "UDP_CORK", setCork, func(u *sock) int { return socket.BoolInt(u.corked.Load()) }),
 	option(UDP_SEGMENT, "UDP_SEGMENT", setSegment, func(u *sock) int { return int(u.segment.Load()) }),
-	stored(flag(UDP_NO_CHECK6_TX, "UDP_NO_CHECK6_TX", func(u *sock) *atomic.Bool { return &u.noCheck6Tx }),
-		"gVisor sums every datagram over IPv6"),
-	stored(flag(UDP_NO_CHECK6_RX, "UDP_NO_CHECK6_RX", func(u *sock) *atomic.Bool { return &u.noCheck6Rx }),
-		"gVisor refuses datagrams over IPv6 without a checksum"),
-	stored(flag(UDP_GRO, "UDP_GRO", func(u *sock) *atomic.Bool { return &u.gro }), "datagrams are delivered one by one"),
+	flag(UDP_NO_CHECK6_TX, "UDP_NO_CHECK6_TX", func(u *sock) *atomic.Bool { return &u.noCheck6Tx }),
+	flag(UDP_NO_CHECK6_RX, "UDP_NO_CHECK6_RX", func(u *sock) *atomic.Bool { return &u.noCheck6Rx }),
+	gro(),
 	socket.Option{Level: socket.SOL_UDP, Name: UDP_ENCAP, Label: "UDP_ENCAP", State: socket.OptionRefused, Why: "there is no IPsec"},
 )
 
@@ -61,8 +59,9 @@ func flag(name int, label string, field func(u *sock) *atomic.Bool) socket.Optio
 		func(u *sock) int { return socket.BoolInt(field(u).Load()) })
 }
 
-func stored(o socket.Option, why string) socket.Option {
-	o.State, o.Why = socket.OptionStored, why
+func gro() socket.Option {
+	o := flag(UDP_GRO, "UDP_GRO", func(u *sock) *atomic.Bool { return &u.gro })
+	o.Why = "of what UDP_SEGMENT sends within this machine; a device's datagrams are delivered one by one"
 	return o
 }
 
