@@ -33,6 +33,9 @@ type Board struct {
 // netOptions stands in Board.Net for the options of the user netdev.
 const netOptions = "{netopts}"
 
+// userNetdev begins the argument of Board.Net that Config.Netdev replaces.
+const userNetdev = "user,id=net0"
+
 const (
 	mib = 1 << 20
 	gib = 1 << 30

@@ -28,6 +28,9 @@ type Config struct {
 	Ports   []Forward // ports of the host that lead to ports of the guest
 	Devices []string  // further devices, as -device takes them
 	Accel   string    // AccelAuto, AccelKVM, AccelTCG; "" is AccelAuto
+	Initrd  string    // path of an initial ramdisk, for kernels that take one
+	Netdev  string    // what the card is connected to in place of user networking, as -netdev takes it, without id: "tap,ifname=tap0"
+	More    []string  // further arguments, as they stand
 
 	// Console, when not nil, gets a live copy of the console: one Write for each line, its newline included. A slow
 	// writer slows the guest. It is not part of the command line.
@@ -82,11 +85,15 @@ func (c Config) Args() (program string, args []string, err error) {
 		options.WriteString(",hostfwd=" + f.hostfwd())
 	}
 	for _, a := range b.Net {
+		if rest, ok := strings.CutPrefix(a, userNetdev); ok && c.Netdev != "" {
+			a = c.Netdev + ",id=net0" + rest
+		}
 		args = append(args, strings.ReplaceAll(a, netOptions, options.String()))
 	}
 	for _, d := range c.Devices {
 		args = append(args, "-device", d)
 	}
+	args = append(args, c.More...)
 	return b.Program, args, nil
 }
 
@@ -109,6 +116,9 @@ func (c Config) check(b *Board) error {
 		return badConfig("CPU", c.CPU, "a model of '"+b.Program+" -cpu help', with features as in qemu64,+rdrand")
 	case strings.ContainsAny(c.Cmdline, "\x00\n\r"):
 		return badConfig("Cmdline", c.Cmdline, "one line of text")
+	}
+	if c.Netdev != "" && len(c.Ports) > 0 {
+		return badConfig("Netdev", c.Netdev, "user networking, \"\", where Ports are given")
 	}
 	for _, d := range c.Devices {
 		if d == "" || strings.HasPrefix(d, "-") {

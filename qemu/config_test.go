@@ -178,3 +178,22 @@ func TestProbeKVM(t *testing.T) {
 		})
 	}
 }
+
+func TestNetdevReplacesUserNetworking(t *testing.T) {
+	cfg := Config{Kernel: "k.elf", Accel: AccelTCG, Initrd: "initrd.gz", Netdev: "tap,ifname=tap0", More: []string{"-icount", "shift=0"}}
+	_, args, err := cfg.Args()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range [][]string{{"-netdev", "tap,ifname=tap0,id=net0", "-device", "virtio-net-device,netdev=net0"},
+		{"-kernel", "k.elf", "-initrd", "initrd.gz"}, {"-icount", "shift=0"}} {
+		if !containsRun(args, want) {
+			t.Errorf("%q is not in %q", want, args)
+		}
+	}
+	cfg.Ports = []Forward{{Proto: "tcp", Guest: 80}}
+	var bad *ConfigError
+	if _, _, err := cfg.Args(); !errors.As(err, &bad) || bad.Field != "Netdev" {
+		t.Errorf("forwards without user networking gave %v", err)
+	}
+}

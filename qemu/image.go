@@ -20,6 +20,9 @@ func (c Config) kernelArgs(b *Board) ([]string, error) {
 	if c.Cmdline != "" {
 		args = append(args, "-append", c.Cmdline)
 	}
+	if c.Initrd != "" {
+		args = append(args, "-initrd", c.Initrd)
+	}
 	return args, nil
 }
 
