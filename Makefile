@@ -23,7 +23,7 @@ export APP BOARD PORTS MEM CPUS CPU CMDLINE OUT RAM DEV TAMAGO GOTOOLCHAIN
 TAMANET := build/tamanet
 
 .DEFAULT_GOAL := help
-.PHONY: help run build image flash load test oracle fuzz bench-sockets toolchain doctor clean $(TAMANET)
+.PHONY: help run build image flash load test oracle fuzz bench bench-sockets toolchain doctor clean $(TAMANET)
 
 help:
 	@echo "make run              build the appliance, boot it in QEMU, print the URL that answers"
@@ -31,6 +31,7 @@ help:
 	@echo "make test-vet         one group of the tests: test-vet, test-host, test-toolchain or test-e2e"
 	@echo "make oracle           every scenario of socket calls, on Linux and on tamanet, compared"
 	@echo "make fuzz             every fuzz target for a while; ARGS=--time=10m for longer"
+	@echo "make bench            boot, size, load and instructions beside a Linux guest's; ARGS='--short' or '--net=tap'"
 	@echo "make bench-sockets    the cost of socket calls beside Linux's"
 	@echo "make build            build the appliance's kernel into OUT"
 	@echo "make image            build the appliance's boot image into OUT: BOARD=usbarmory or BOARD=mx6ullevk"
@@ -76,7 +77,7 @@ test: $(TAMANET)
 test-%: $(TAMANET)
 	@exec $(TAMANET) test $* $(ARGS)
 
-oracle fuzz bench-sockets toolchain doctor: $(TAMANET)
+oracle fuzz bench bench-sockets toolchain doctor: $(TAMANET)
 	@exec $(TAMANET) $@ $(ARGS)
 
 clean:

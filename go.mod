@@ -5,6 +5,7 @@ go 1.26.4
 toolchain go1.26.8
 
 require (
+	github.com/cavaliergopher/cpio v1.0.1
 	github.com/miekg/dns v1.1.73
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9

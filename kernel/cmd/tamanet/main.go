@@ -106,7 +106,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(runCommand(), buildCommand(), imageCommand(), flashCommand(), loadCommand(), testCommand(), oracleCommand(), fuzzCommand(), benchSocketsCommand(), toolchainCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(runCommand(), buildCommand(), imageCommand(), flashCommand(), loadCommand(), testCommand(), oracleCommand(), fuzzCommand(), benchCommand(), benchSocketsCommand(), toolchainCommand(), doctorCommand(), versionCommand())
 	return root
 }
 

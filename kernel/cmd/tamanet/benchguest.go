@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tamanet/tamanet/kernel/build"
+	"github.com/tamanet/tamanet/kernel/toolchain"
+	"github.com/tamanet/tamanet/qemu"
+	"github.com/tamanet/tamanet/qemu/bench"
+)
+
+// namespaced is set in the environment of a bench command that is in a network namespace of its own.
+const namespaced = "TAMANET_BENCH_NAMESPACE"
+
+func benchCommand() *cobra.Command {
+	var o bench.Options
+	var mem string
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure tamanet beside a Linux guest that runs the same Go source, and print the ratios",
+		Long: "Measure tamanet beside a Linux guest that runs the same Go source, and print the ratios.\n\n" +
+			"Both guests are built, Linux's from Debian's cloud kernel, and take turns in the same QEMU machine on the same\n" +
+			"netdev. The table goes to standard output, bench.json and the plot bench.svg to the folder of --out.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Short {
+				shorten(cmd, &o)
+			}
+			var err error
+			if o.Mem, err = qemu.ParseSize(mem); err != nil {
+				return &usageError{err}
+			}
+			return benchGuests(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Board, "board", "microvm", "machine of both guests: microvm, q35")
+	f.StringVar(&o.Net, "net", bench.NetUser, "user, or tap with offloads (as root, in a network namespace of its own)")
+	f.StringVar(&o.Accel, "accel", qemu.AccelTCG, "kvm or tcg")
+	f.StringVar(&mem, "mem", "256M", "RAM of both guests")
+	f.IntVar(&o.Rounds, "rounds", 5, "how often each guest is booted and measured")
+	f.DurationVar(&o.Each, "time", 2*time.Second, "how long each load is applied")
+	f.BoolVar(&o.Short, "short", false, "one short round, and no search for the smallest RAM: to see that all works")
+	f.StringVar(&o.Only, "only", "", "measure this guest alone: tamanet or Linux")
+	f.StringVarP(&o.Out, "out", "o", "build", "folder for bench.json and bench.svg")
+	return cmd
+}
+
+// shorten sets what --short stands for and no flag says otherwise.
+func shorten(cmd *cobra.Command, o *bench.Options) {
+	if !cmd.Flags().Changed("rounds") {
+		o.Rounds = 1
+	}
+	if !cmd.Flags().Changed("time") {
+		o.Each = 300 * time.Millisecond
+	}
+}
+
+// benchGuests provides what it takes, measures and prints the table.
+func benchGuests(ctx context.Context, o bench.Options, stdout, stderr io.Writer) error {
+	switch {
+	case o.Net != bench.NetUser && o.Net != bench.NetTap:
+		return &usageError{fmt.Errorf("--net is %q; allowed: %s, %s", o.Net, bench.NetUser, bench.NetTap)}
+	case o.Rounds < 1 || o.Each <= 0:
+		return &usageError{errors.New("--rounds and --time take what is more than 0")}
+	case o.Only != "" && o.Only != "tamanet" && o.Only != "Linux":
+		return &usageError{fmt.Errorf("--only is %q; allowed: tamanet, Linux", o.Only)}
+	}
+	if o.Root = build.FindClone(); o.Root == "" {
+		return errors.New("the benchmarks are part of tamanet's sources; run this in a clone of them")
+	}
+	board, err := qemu.LookupBoard(o.Board)
+	if err != nil {
+		return &usageError{err}
+	}
+	if err := board.Install(ctx, stderr); err != nil {
+		return err
+	}
+	if o.Go, err = toolchain.Ensure(ctx, toolchain.Options{Progress: stderr}); err != nil {
+		return err
+	}
+	o.Progress = stderr
+	if o.Net == bench.NetTap && os.Getenv(namespaced) == "" {
+		return benchInNamespace(ctx, o, stdout, stderr)
+	}
+	report, err := bench.Run(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := report.Print(stdout); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "written: %s and %s\n", filepath.Join(o.Out, "bench.json"), filepath.Join(o.Out, "bench.svg"))
+	return nil
+}
+
+// benchInNamespace builds the guests, since that may take the network, and runs this command once more where there is
+// none.
+func benchInNamespace(ctx context.Context, o bench.Options, stdout, stderr io.Writer) error {
+	if _, err := bench.Prepare(ctx, o); err != nil {
+		return err
+	}
+	cmd, err := bench.Namespaced(ctx, os.Args[1:])
+	if err != nil {
+		return err
+	}
+	cmd.Env = append(os.Environ(), namespaced+"=1")
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	return cmd.Run()
+}

@@ -1,0 +1,108 @@
+package bench
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/tamanet/tamanet/kernel/build"
+	"github.com/tamanet/tamanet/qemu"
+)
+
+// app is the folder of the server that both guests run.
+const app = "qemu/benchapp"
+
+// A Guest is a system that is measured.
+type Guest struct {
+	Name   string
+	Config qemu.Config // without what is the same for all guests
+	MinRAM uint64      // RAM with which it is not even tried to boot, in bytes
+	Image  int64       // bytes that QEMU loads
+	Packed int64       // the same, each part compressed by gzip where it is not yet
+}
+
+// Prepare builds the guests, tamanet first. What it takes comes from the network and from the go command's cache the
+// first time; a second call needs neither.
+func Prepare(ctx context.Context, o Options) ([]*Guest, error) {
+	ours, err := tamanetGuest(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	linux, err := linuxGuest(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return []*Guest{ours, linux}, nil
+}
+
+func tamanetGuest(ctx context.Context, o Options) (*Guest, error) {
+	a, err := build.Build(ctx, build.Options{App: filepath.Join(o.Root, app), Board: o.Board, Go: o.Go, Progress: o.Progress})
+	if err != nil {
+		return nil, err
+	}
+	board, err := qemu.LookupBoard(o.Board)
+	if err != nil {
+		return nil, err
+	}
+	packed, err := packedSize(a.Path)
+	if err != nil {
+		return nil, err
+	}
+	return &Guest{Name: "tamanet", Config: qemu.Config{Kernel: a.Path}, MinRAM: board.MinMem - mib, Image: a.Size, Packed: packed}, nil
+}
+
+// linuxGuest makes the guest of Debian's kernel and the server as its init process.
+func linuxGuest(ctx context.Context, o Options) (*Guest, error) {
+	k, err := debianKernel(ctx, o.Progress)
+	if err != nil {
+		return nil, err
+	}
+	modules, err := k.modules(o.Board)
+	if err != nil {
+		return nil, err
+	}
+	server := filepath.Join(k.dir, "benchapp")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", server, "./"+app)
+	cmd.Dir = o.Root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building %s for Linux: %w\n%s", app, err, out)
+	}
+	initrd := filepath.Join(k.dir, "initramfs-"+o.Board+".cpio.gz")
+	size, err := writeInitramfs(initrd, server, modules)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(k.vmlinuz())
+	if err != nil {
+		return nil, err
+	}
+	g := &Guest{Name: "Linux", MinRAM: 16 * mib, Image: info.Size() + size, Packed: info.Size() + size}
+	// quiet: a serial console is slow. panic=-1: a kernel that cannot go on reboots at once, which ends QEMU. Linux has
+	// no way to find the TSC's rate on microvm without KVM: there is no PIT for it under ACPI with reduced hardware.
+	words := []string{"console=ttyS0", "quiet", "panic=-1", "ip=10.0.2.15/24"}
+	g.Config = qemu.Config{Kernel: k.vmlinuz(), Initrd: initrd, Cmdline: strings.Join(words, " ")}
+	return g, nil
+}
+
+// packedSize returns how many bytes gzip makes of a file.
+func packedSize(path string) (int64, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	var packed bytes.Buffer
+	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(z, bytes.NewReader(b))
+	return int64(packed.Len()), errors.Join(err, z.Close())
+}

@@ -1,0 +1,43 @@
+// Package ifup switches a network interface of Linux on, where there is no ip(8) to do it.
+package ifup
+
+import (
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// Up gives an interface its IPv4 address and switches it on (netdevice(7)). The error names the request that failed; EPERM is
+// want of CAP_NET_ADMIN.
+func Up(name string, addr netip.Prefix) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	mask := ^uint32(0) << (32 - addr.Bits())
+	for _, step := range []struct {
+		name string
+		req  uint
+		set  func(*unix.Ifreq) error
+	}{
+		{"SIOCSIFADDR", unix.SIOCSIFADDR, func(r *unix.Ifreq) error { return r.SetInet4Addr(addr.Addr().AsSlice()) }},
+		{"SIOCSIFNETMASK", unix.SIOCSIFNETMASK, func(r *unix.Ifreq) error {
+			return r.SetInet4Addr([]byte{byte(mask >> 24), byte(mask >> 16), byte(mask >> 8), byte(mask)})
+		}},
+		{"SIOCSIFFLAGS", unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING); return nil }},
+	} {
+		r, err := unix.NewIfreq(name)
+		if err != nil {
+			return err
+		}
+		if err := step.set(r); err != nil {
+			return err
+		}
+		if err := unix.IoctlIfreq(fd, step.req, r); err != nil {
+			return fmt.Errorf("%s of %s: %w", step.name, name, err)
+		}
+	}
+	return nil
+}

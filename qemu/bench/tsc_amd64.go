@@ -1,0 +1,4 @@
+package bench
+
+// hostTicks reads the time stamp counter.
+func hostTicks() int64

@@ -1,0 +1,47 @@
+// Package bench sees that the benchmarks work: both guests boot and take every load. No figure is asserted.
+package bench
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tamanet/tamanet/kernel/build"
+	"github.com/tamanet/tamanet/kernel/toolchain"
+	"github.com/tamanet/tamanet/qemu"
+	"github.com/tamanet/tamanet/qemu/bench"
+	"github.com/tamanet/tamanet/qemu/e2e"
+)
+
+func TestEveryMeasureIsTaken(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kernels are not built and booted with -short")
+	}
+	ctx := e2e.Context(t, 15*time.Minute)
+	goCmd, err := toolchain.Ensure(ctx, toolchain.Options{Progress: os.Stderr})
+	if err != nil {
+		if os.Getenv(e2e.MustBoot) != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	r, err := bench.Run(ctx, bench.Options{Root: build.FindClone(), Go: goCmd, Out: t.TempDir(), Board: "microvm", Net: bench.NetUser,
+		Accel: qemu.AccelTCG, Mem: 256 << 20, Rounds: 1, Each: 100 * time.Millisecond, Short: true, Progress: t.Output()})
+	if errors.Is(err, bench.ErrNoKernel) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Attr("count", "4 kernels booted")
+	require.Len(t, r.Rows, len(bench.Measures)-1, "all but the smallest RAM")
+	for _, row := range r.Rows {
+		require.Len(t, row.Tamanet, 1, row.Name)
+		require.Len(t, row.Linux, 1, row.Name)
+		if row.Key != "idle-cpu" {
+			require.Positive(t, row.Tamanet[0], row.Name)
+			require.Positive(t, row.Linux[0], row.Name)
+		}
+	}
+}
