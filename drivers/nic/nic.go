@@ -19,9 +19,10 @@
 // # Concurrency
 //
 // Every method of Device is safe for concurrent use unless it says otherwise. A Device
-// calls its Handler from one goroutine of its own, holding no lock, so that a
+// calls its Handler from goroutines of its own, one at a time, holding no lock, so that a
 // Handler may call Transmit; it must not call Close from there. Owner.DecRef is
-// called from that goroutine or from inside any Transmit or Close.
+// called from these goroutines or from inside any Transmit or Close. A [MultiQueue]
+// may be given several Handlers, which it calls side by side.
 package nic
 
 import (
@@ -105,7 +106,7 @@ type Device interface {
 	// are the caller's again at once. On an error nothing was taken over.
 	// The errors are ErrFull, ErrClosed, ErrFailed, ErrNotStarted, and one that wraps ErrFrame.
 	//
-	// The frames of one caller leave in the order of its calls.
+	// The frames of one caller, with the same Queue, leave in the order of its calls.
 	Transmit(f *TxFrame) error
 
 	// Link returns the last known state of the medium, without touching hardware.
@@ -138,6 +139,10 @@ type TxFrame struct {
 	// put off telling the hardware (Linux: netdev_xmit_more). A Device whose
 	// Transmit fails tells the hardware then about what it put off.
 	More bool
+	// Queue chooses one of the queues of a [MultiQueue], modulo their number: the
+	// frames of one flow have the same, and what a Device learns from that is to hand the flow's
+	// other direction up from the pair's receive queue (VIRTIO 1.2 §5.1.6.5.5).
+	Queue uint32
 	// Checksum is left to the Device; only a [ChecksumOffload] with tx takes it.
 	Checksum Checksum
 	// Segmentation is left to the Device; only a [SegmentationOffload] takes it.

@@ -62,14 +62,6 @@ type Segmentation struct {
 // packet, in a frame with a VLAN tag.
 const MaxSegmented = HeaderLen + VLANLen + 65535
 
-// Multicast is implemented by a Device that can leave out frames for groups in
-// which nobody is interested. Without a call all of them are received.
-type Multicast interface {
-	// SetMulticast has frames for groups received, and others dropped as far
-	// as the hardware can tell; nil has all received. Broadcasts always are.
-	SetMulticast(groups []MAC) error
-}
-
 // Batching is implemented by a Device that hands frames up in batches, of as many as have come at a time.
 type Batching interface {
 	// OnBatchEnd has end called after the last Receive of each batch, and like it: from the

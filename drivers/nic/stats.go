@@ -7,14 +7,6 @@ type Statistics interface {
 	Stats() Stats
 }
 
-// Promiscuous is implemented by a Device that can receive frames for other
-// stations, or be kept from it.
-type Promiscuous interface {
-	// SetPromiscuous switches that on or off; it is off after Start unless the
-	// hardware knows no filter.
-	SetPromiscuous(on bool) error
-}
-
 // Stats are a Device's counters since it was created. A received frame is in exactly one
 // of the Rx counters, and one given to Transmit while the Device runs in exactly one of
 // TxFrames, TxFull, TxInvalid and TxUnmapped.

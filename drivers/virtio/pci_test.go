@@ -186,7 +186,7 @@ func TestMSIX(t *testing.T) {
 
 func TestMSIXRefused(t *testing.T) {
 	d := virtiotest.NewPCI(virtiotest.New(virtio.DeviceNet, 2, 8), 2)
-	d.RefuseVectors = true
+	d.RefuseVector = func(uint16) bool { return true }
 	m := pciTransport(t, d)
 	table, err := m.MSIX()
 	if err != nil {

@@ -21,7 +21,10 @@ const (
 
 	rings = virtio.FeatureEventIdx | virtio.FeatureIndirectDesc | virtio.FeatureRingPacked
 
-	every virtio.Features = offloads | large | rings
+	commands = virtionet.FeatureCtrlVQ | virtionet.FeatureCtrlRX | virtionet.FeatureCtrlVLAN |
+		virtionet.FeatureCtrlMACAddr | virtionet.FeatureGuestAnnounce | virtionet.FeatureMQ
+
+	every virtio.Features = offloads | large | rings | commands
 )
 
 // gate is a wire that can be held up.

@@ -21,12 +21,20 @@ const (
 	FeatureHostECN   virtio.Features = 1 << 13
 	FeatureMrgRxbuf  virtio.Features = 1 << 15
 	FeatureStatus    virtio.Features = 1 << 16
+
+	FeatureCtrlVQ        virtio.Features = 1 << 17
+	FeatureCtrlRX        virtio.Features = 1 << 18
+	FeatureCtrlVLAN      virtio.Features = 1 << 19
+	FeatureGuestAnnounce virtio.Features = 1 << 21
+	FeatureMQ            virtio.Features = 1 << 22
+	FeatureCtrlMACAddr   virtio.Features = 1 << 23
 )
 
 // wantedFeatures are those that the driver knows.
 const wantedFeatures = FeatureMTU | FeatureMAC | FeatureStatus | FeatureCsum | FeatureGuestCsum |
 	FeatureHostTSO4 | FeatureHostTSO6 | FeatureHostECN |
 	FeatureMrgRxbuf | FeatureGuestTSO4 | FeatureGuestTSO6 | FeatureGuestECN |
+	FeatureCtrlVQ | FeatureCtrlRX | FeatureCtrlVLAN | FeatureCtrlMACAddr | FeatureGuestAnnounce | FeatureMQ |
 	virtio.FeatureEventIdx | virtio.FeatureIndirectDesc | virtio.FeatureRingPacked
 
 // featureNames are the names for ParseFeatures.
@@ -46,6 +54,12 @@ var featureNames = []struct {
 	{"event_idx", virtio.FeatureEventIdx},
 	{"indirect_desc", virtio.FeatureIndirectDesc},
 	{"packed", virtio.FeatureRingPacked},
+	{"ctrl_vq", FeatureCtrlVQ},
+	{"ctrl_rx", FeatureCtrlRX},
+	{"ctrl_mac_addr", FeatureCtrlMACAddr},
+	{"ctrl_vlan", FeatureCtrlVLAN},
+	{"guest_announce", FeatureGuestAnnounce},
+	{"mq", FeatureMQ},
 }
 
 // needs says what a feature is of no use without (§5.1.3.1). A device may offer to
@@ -56,6 +70,11 @@ var needs = []struct{ feature, needed virtio.Features }{
 	{FeatureHostTSO6, FeatureCsum},
 	{FeatureGuestTSO4, FeatureGuestCsum | FeatureMrgRxbuf},
 	{FeatureGuestTSO6, FeatureGuestCsum | FeatureMrgRxbuf},
+	{FeatureCtrlRX, FeatureCtrlVQ},
+	{FeatureCtrlVLAN, FeatureCtrlVQ},
+	{FeatureCtrlMACAddr, FeatureCtrlVQ},
+	{FeatureGuestAnnounce, FeatureCtrlVQ | FeatureStatus},
+	{FeatureMQ, FeatureCtrlVQ},
 }
 
 // negotiate agrees on those of want that the device offers, each with all that

@@ -218,12 +218,13 @@ func TestFeaturesComeWithWhatTheyNeed(t *testing.T) {
 		offered, disabled, want virtio.Features
 	}{
 		{"all", every, 0, every},
-		{"all but checksums", every, virtionet.FeatureCsum, virtionet.FeatureGuestCsum | large | rings},
-		{"all but mergeable buffers", every, virtionet.FeatureMrgRxbuf, offloads | rings},
+		{"all but checksums", every, virtionet.FeatureCsum, virtionet.FeatureGuestCsum | large | rings | commands},
+		{"all but mergeable buffers", every, virtionet.FeatureMrgRxbuf, offloads | rings | commands},
 		{"large receive without checksums offered", large, 0, virtionet.FeatureMrgRxbuf},
-		{"ECN without large receive", every, virtionet.FeatureGuestTSO4 | virtionet.FeatureGuestTSO6, offloads | virtionet.FeatureMrgRxbuf | rings},
+		{"ECN without large receive", every, virtionet.FeatureGuestTSO4 | virtionet.FeatureGuestTSO6, offloads | virtionet.FeatureMrgRxbuf | rings | commands},
 		{"TSO4 without checksums offered", virtionet.FeatureHostTSO4, 0, 0},
 		{"ECN without TSO", virtionet.FeatureCsum | virtionet.FeatureHostECN, 0, virtionet.FeatureCsum},
+		{"commands without a queue for them", every, virtionet.FeatureCtrlVQ, every &^ commands},
 		{"unknown ones", 1 << 60, 0, 0},
 		{"everything disabled", every, ^virtio.Features(0), 0},
 	} {

@@ -191,6 +191,7 @@ func (r *rig) send(text string) error {
 // frame is an Ethernet frame with text in it.
 func frame(text string) []byte {
 	b := make([]byte, 60)
+	copy(b, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
 	copy(b[nic.HeaderLen:], text)
 	return b
 }

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tamanet/tamanet/drivers/nic"
+	"github.com/tamanet/tamanet/drivers/virtio"
 )
 
 // counters are what the driver itself counts of nic.Stats.
@@ -11,32 +12,46 @@ type counters struct {
 	rxFrames, rxBytes, rxNoBuffer, rxLength, rxOffload, rxChecksum, rxSegmented atomic.Uint64
 	txFrames, txBytes, txFull, txInvalid, txUnmapped, txErrors                  atomic.Uint64
 	txChecksum, txSegmented                                                     atomic.Uint64
-	interrupts, resets                                                          atomic.Uint64
+	interrupts                                                                  atomic.Uint64
 }
 
 // Stats implements nic.Statistics.
 func (d *Device) Stats() nic.Stats {
-	c, rx, tx := &d.stats, d.rx.q.Stats(), d.tx.q.Stats()
-	return nic.Stats{
-		RxFrames:    c.rxFrames.Load(),
-		RxBytes:     c.rxBytes.Load(),
-		RxNoBuffer:  c.rxNoBuffer.Load(),
-		RxLength:    c.rxLength.Load(),
-		RxOffload:   c.rxOffload.Load(),
-		RxChecksum:  c.rxChecksum.Load(),
-		RxSegmented: c.rxSegmented.Load(),
-		TxFrames:    c.txFrames.Load(),
-		TxBytes:     c.txBytes.Load(),
-		TxChecksum:  c.txChecksum.Load(),
-		TxSegmented: c.txSegmented.Load(),
-		TxFull:      c.txFull.Load(),
-		TxInvalid:   c.txInvalid.Load(),
-		TxUnmapped:  c.txUnmapped.Load(),
-		TxErrors:    c.txErrors.Load(),
-		Interrupts:  c.interrupts.Load(),
-		Kicks:       rx.Kicks + tx.Kicks,
-		KicksSaved:  rx.KicksSaved + tx.KicksSaved,
-		RingErrors:  rx.BadUsed + rx.BadIndex + rx.BadLength + tx.BadUsed + tx.BadIndex + tx.BadLength,
-		Resets:      c.resets.Load(),
+	s := nic.Stats{Interrupts: d.stats.interrupts.Load(), Resets: d.stats.resets.Load()}
+	for _, p := range d.inUse() {
+		p.addStats(&s)
 	}
+	if q := d.ctrl.q; q != nil {
+		addQueue(&s, q)
+	}
+	return s
+}
+
+func (p *pair) addStats(s *nic.Stats) {
+	c := &p.stats
+	s.RxFrames += c.rxFrames.Load()
+	s.RxBytes += c.rxBytes.Load()
+	s.RxNoBuffer += c.rxNoBuffer.Load()
+	s.RxLength += c.rxLength.Load()
+	s.RxOffload += c.rxOffload.Load()
+	s.RxChecksum += c.rxChecksum.Load()
+	s.RxSegmented += c.rxSegmented.Load()
+	s.TxFrames += c.txFrames.Load()
+	s.TxBytes += c.txBytes.Load()
+	s.TxChecksum += c.txChecksum.Load()
+	s.TxSegmented += c.txSegmented.Load()
+	s.TxFull += c.txFull.Load()
+	s.TxInvalid += c.txInvalid.Load()
+	s.TxUnmapped += c.txUnmapped.Load()
+	s.TxErrors += c.txErrors.Load()
+	s.Interrupts += c.interrupts.Load()
+	addQueue(s, p.rx.q)
+	addQueue(s, p.tx.q)
+}
+
+func addQueue(s *nic.Stats, q *virtio.Queue) {
+	n := q.Stats()
+	s.Kicks += n.Kicks
+	s.KicksSaved += n.KicksSaved
+	s.RingErrors += n.BadUsed + n.BadIndex + n.BadLength
 }

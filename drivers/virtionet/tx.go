@@ -15,114 +15,114 @@ const reclaimBatch = 32
 // Transmit implements nic.Device.
 func (d *Device) Transmit(f *nic.TxFrame) error {
 	var done [reclaimBatch]nic.Owner
-	n, err := d.transmit(f, done[:])
+	n, err := d.pairs[f.Queue%uint32(d.active.Load())].transmit(f, done[:])
 	for _, o := range done[:n] {
 		o.DecRef()
 	}
 	return err
 }
 
+// maxFrame is the length of the longest frame that goes over the wire.
+func (d *Device) maxFrame() int { return nic.HeaderLen + nic.VLANLen + d.info.MTU }
+
 // transmit queues f and returns in done the owners of frames that have left.
-func (d *Device) transmit(f *nic.TxFrame, done []nic.Owner) (n int, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.state.err(); err != nil {
+func (p *pair) transmit(f *nic.TxFrame, done []nic.Owner) (n int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.d.state.err(); err != nil {
 		if err == nic.ErrFull {
-			d.tx.stopped = true
-			d.stats.txFull.Add(1)
+			p.tx.stopped = true
+			p.stats.txFull.Add(1)
 		}
 		return 0, err
 	}
-	n = d.reclaim(done)
-	err = d.addTx(f)
+	n = p.reclaim(done)
+	err = p.addTx(f)
 	if err != nil || !f.More {
-		d.tx.q.Kick()
+		p.tx.q.Kick()
 	}
-	if !d.tx.polling && d.watchTx(false) {
+	if !p.tx.polling && p.watchTx(false) {
 		// Some have left already, for which no interrupt will come.
-		d.irq.Wake()
+		p.irq.Wake()
 	}
 	return n, err
 }
 
-// maxFrame is the length of the longest frame that goes over the wire.
-func (d *Device) maxFrame() int { return nic.HeaderLen + nic.VLANLen + d.info.MTU }
-
 // addTx describes f to the device.
-func (d *Device) addTx(f *nic.TxFrame) error {
+func (p *pair) addTx(f *nic.TxFrame) error {
 	size := f.Len()
-	most := d.maxFrame()
+	most := p.d.maxFrame()
 	if f.Segmentation.Type != nic.SegmentNone {
 		most = nic.MaxSegmented
 	}
-	if size < nic.HeaderLen || size > most || len(f.Parts) > d.info.MaxParts {
-		d.stats.txInvalid.Add(1)
+	if size < nic.HeaderLen || size > most || len(f.Parts) > p.d.info.MaxParts {
+		p.stats.txInvalid.Add(1)
 		return fmt.Errorf("%w: %d bytes in %d parts, want %d to %d in at most %d",
-			nic.ErrFrame, size, len(f.Parts), nic.HeaderLen, most, d.info.MaxParts)
+			nic.ErrFrame, size, len(f.Parts), nic.HeaderLen, most, p.d.info.MaxParts)
 	}
-	h, err := d.txHeader(f, size)
+	h, err := p.d.txHeader(f, size)
 	if err != nil {
-		d.stats.txInvalid.Add(1)
+		p.stats.txInvalid.Add(1)
 		return err
 	}
-	head, err := d.tx.q.NextHead()
+	head, err := p.tx.q.NextHead()
 	if err != nil {
-		return d.full()
+		return p.full()
 	}
 	slot := headerSlot * head
-	h.put(d.tx.headers.Bytes[slot:])
-	segs := append(d.tx.segs[:0], virtio.Segment{Addr: d.tx.headers.Addr + dma.Addr(slot), Len: headerLen})
-	for _, p := range f.Parts {
-		if len(p) > 0 {
-			segs = append(segs, virtio.Segment{Bytes: p})
+	h.put(p.tx.headers.Bytes[slot:])
+	segs := append(p.tx.segs[:0], virtio.Segment{Addr: p.tx.headers.Addr + dma.Addr(slot), Len: headerLen})
+	for _, b := range f.Parts {
+		if len(b) > 0 {
+			segs = append(segs, virtio.Segment{Bytes: b})
 		}
 	}
-	head, err = d.tx.q.Add(segs)
+	head, err = p.tx.q.Add(segs)
 	clear(segs)
 	switch {
 	case err == nil:
-		d.tx.owners[head] = f.Owner
-		d.stats.txFrames.Add(1)
-		d.stats.txBytes.Add(uint64(size))
+		p.tx.owners[head] = f.Owner
+		p.stats.txFrames.Add(1)
+		p.stats.txBytes.Add(uint64(size))
 		if h.flags&headerNeedsChecksum != 0 {
-			d.stats.txChecksum.Add(1)
+			p.stats.txChecksum.Add(1)
 		}
 		if h.gsoType != gsoNone {
-			d.stats.txSegmented.Add(1)
+			p.stats.txSegmented.Add(1)
 		}
 		return nil
 	case err == virtio.ErrQueueFull, errors.Is(err, virtio.ErrRing):
 		// A broken ring has room when the goroutine has reset the device.
-		return d.full()
+		return p.full()
 	default:
-		d.stats.txUnmapped.Add(1)
-		d.once.unmapped.Do(func() { d.logf("%s: dropping frames in memory like this one's: %v", d.info.Name, err) })
+		p.stats.txUnmapped.Add(1)
+		p.d.once.unmapped.Do(func() { p.d.logf("%s: dropping frames in memory like this one's: %v", p.d.info.Name, err) })
 		return fmt.Errorf("%w: %w", nic.ErrFrame, err)
 	}
 }
 
 // full refuses a frame until TransmitReady.
-func (d *Device) full() error {
-	d.tx.stopped = true
-	d.stats.txFull.Add(1)
+func (p *pair) full() error {
+	p.tx.stopped = true
+	p.stats.txFull.Add(1)
 	return nic.ErrFull
 }
 
 // reclaim takes frames back that have left, as many as done has room for. The
 // lock is held; the caller releases the owners without it.
-func (d *Device) reclaim(done []nic.Owner) (n int) {
+func (p *pair) reclaim(done []nic.Owner) (n int) {
 	for n < len(done) {
-		head, _, err := d.tx.q.Pop()
+		head, _, err := p.tx.q.Pop()
 		if err == virtio.ErrQueueEmpty {
 			break
 		}
 		if err != nil {
 			// Resetting the device is for the goroutine to do.
-			d.irq.Wake()
+			p.irq.Wake()
 			break
 		}
-		done[n] = d.tx.owners[head]
-		d.tx.owners[head] = nil
+		done[n] = p.tx.owners[head]
+		p.tx.owners[head] = nil
 		n++
 	}
 	return n
@@ -132,52 +132,52 @@ func (d *Device) reclaim(done []nic.Owner) (n int) {
 // back: by an interrupt when they are many or late, else by the next Transmit
 // or poll, or the timer at the latest. It says whether some have left
 // already; of those an interrupt would not tell. The lock is held.
-func (d *Device) watchTx(late bool) (pending bool) {
-	switch n := d.tx.q.InFlight(); {
+func (p *pair) watchTx(late bool) (pending bool) {
+	switch n := p.tx.q.InFlight(); {
 	case n == 0:
-		d.tx.q.DisableInterrupts()
-	case d.tx.stopped || late || n >= txIntrFrames:
-		return d.tx.q.EnableInterrupts()
-	case !d.tx.timing:
-		d.tx.timing = true
-		d.tx.timer.Reset(txReclaimDelay)
+		p.tx.q.DisableInterrupts()
+	case p.tx.stopped || late || n >= txIntrFrames:
+		return p.tx.q.EnableInterrupts()
+	case !p.tx.timing:
+		p.tx.timing = true
+		p.tx.timer.Reset(txReclaimDelay)
 	}
 	return false
 }
 
 // beginPoll switches the transmit ring's interrupts off and says whether the
 // timer has run out; false means that the device was closed.
-func (d *Device) beginPoll() (late, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.state != stateRunning {
+func (p *pair) beginPoll() (late, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.d.state != stateRunning {
 		return false, false
 	}
-	if late = d.tx.expired.Swap(false); late {
-		d.tx.timing = false
+	if late = p.tx.expired.Swap(false); late {
+		p.tx.timing = false
 	}
-	d.tx.polling = true
-	d.tx.q.DisableInterrupts()
+	p.tx.polling = true
+	p.tx.q.DisableInterrupts()
 	return late, true
 }
 
 // endPoll is watchTx at the end of a poll, which goes on when frames are pending.
-func (d *Device) endPoll(late bool) (pending bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.tx.polling = d.watchTx(late)
-	return d.tx.polling
+func (p *pair) endPoll(late bool) (pending bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tx.polling = p.watchTx(late)
+	return p.tx.polling
 }
 
 // pollTx takes back all frames that have left and says how many there were. An
 // error says that the device must be reset.
-func (d *Device) pollTx() (total int, err error) {
+func (p *pair) pollTx() (total int, err error) {
 	for {
 		var done [reclaimBatch]nic.Owner
-		d.mu.Lock()
-		n := d.reclaim(done[:])
-		err = d.tx.q.Broken()
-		d.mu.Unlock()
+		p.mu.Lock()
+		n := p.reclaim(done[:])
+		err = p.tx.q.Broken()
+		p.mu.Unlock()
 		for _, o := range done[:n] {
 			o.DecRef()
 		}
@@ -186,32 +186,35 @@ func (d *Device) pollTx() (total int, err error) {
 			break
 		}
 	}
-	if err == nil && d.takeReady() {
-		d.handler.TransmitReady()
+	if err == nil && p.takeReady() {
+		p.handler.TransmitReady()
 	}
 	return total, err
 }
 
 // takeReady says whether TransmitReady is due: not before the ring has room
 // for more than a frame, or each frame that leaves would be a wake-up.
-func (d *Device) takeReady() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	size := d.tx.q.Size()
-	ready := d.tx.stopped && d.state == stateRunning && d.tx.q.Free() >= min(size, max(size/4, d.info.MaxParts+1))
+func (p *pair) takeReady() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	size := p.tx.q.Size()
+	ready := p.tx.stopped && p.d.state == stateRunning && p.tx.q.Free() >= min(size, max(size/4, p.d.info.MaxParts+1))
 	if ready {
-		d.tx.stopped = false
+		p.tx.stopped = false
 	}
 	return ready
 }
 
 // drainTx takes the frames back from a device that was reset: they are lost.
-func (d *Device) drainTx() []nic.Owner {
+func (p *pair) drainTx() []nic.Owner {
+	if p.tx.q == nil {
+		return nil
+	}
 	var owners []nic.Owner
-	d.tx.q.Drain(func(head int) {
-		owners = append(owners, d.tx.owners[head])
-		d.tx.owners[head] = nil
+	p.tx.q.Drain(func(head int) {
+		owners = append(owners, p.tx.owners[head])
+		p.tx.owners[head] = nil
 	})
-	d.stats.txErrors.Add(uint64(len(owners)))
+	p.stats.txErrors.Add(uint64(len(owners)))
 	return owners
 }

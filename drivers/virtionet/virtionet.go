@@ -16,20 +16,29 @@
 // An appliance that forwards packets switches guest_tso4 and guest_tso6 off: what
 // is longer than the MTU cannot go on.
 //
-// A device's goroutine waits for the interrupt and then, as Linux's NAPI does, polls with
+//	ctrl_vq             commands to the device, without which there is nothing of the following
+//	ctrl_rx             only frames for this station come up, unless it is promiscuous
+//	ctrl_mac_addr       the station's address can be changed
+//	ctrl_vlan           only frames of the VLANs that were asked for come up
+//	guest_announce      the device says when neighbours need to be told where this station is
+//	mq                  several queue pairs, if the handler asks for them
+//
+// Each pair has a goroutine, which waits for the interrupt and then, as Linux's NAPI does, polls with
 // interrupts off until both rings are empty, switches them on and looks once more.
 // Transmitted frames are taken back by the next Transmit or by that goroutine; an
 // interrupt for them is asked for only when the ring fills, or when nothing else has come
-// by within a few milliseconds. Idle, it does nothing at all.
+// by within a few milliseconds. Idle, it does nothing at all. Where a transport has an interrupt for
+// each queue, pairs share none; else one line is for all, and wakes all.
+//
+// Commands wait for the device's answer, for a second at most, without a goroutine or an interrupt.
 //
 // A device that writes nonsense into a ring, or asks for it (NEEDS_RESET), is
 // reset and set up again with the same features; one that does so again and again without
 // a good frame in between is given up, with the link down.
-//
-// Not there yet: multiqueue, the control queue.
 package virtionet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log"
@@ -42,12 +51,6 @@ import (
 	"github.com/tamanet/tamanet/drivers/virtio"
 )
 
-// The queues of the first pair (§5.1.2).
-const (
-	queueRx = 0
-	queueTx = 1
-)
-
 const (
 	// defaultMTU is Ethernet's, for a device that does not tell one.
 	defaultMTU = 1500
@@ -55,6 +58,8 @@ const (
 	maxMTU = 9000
 	// defaultQueue is what QEMU's devices have by default.
 	defaultQueue = 256
+	// maxPairs bounds what is set up of a device with many.
+	maxPairs = 64
 	// maxParts is how many pieces a frame may have; the chain has one more for the header.
 	maxParts = 15
 	// txIntrFrames is how many frames may be with the device before it is asked to
@@ -93,7 +98,8 @@ type Config struct {
 	Logf func(format string, args ...any)
 }
 
-// Device is a virtio network device. It implements nic.Device and nic.Statistics.
+// Device is a virtio network device. It implements nic.Device, nic.MultiQueue, nic.Statistics, nic.Promiscuous,
+// nic.Multicast, nic.MACSetter, nic.VLANFilter, nic.ChecksumOffload and nic.SegmentationOffload.
 type Device struct {
 	t    virtio.Transport
 	mem  dma.Memory
@@ -102,56 +108,41 @@ type Device struct {
 	info nic.Info
 
 	features virtio.Features
-	link     atomic.Pointer[nic.LinkState]
-	handler  nic.Handler
+	// rxQueue and txQueue bound the rings.
+	rxQueue, txQueue int
+	// vectored is set when each pair has an interrupt of its own, and irq is the configuration's.
+	vectored bool
+	// maxPairs is how many the device has, pairs those that can be used, active how many are.
+	maxPairs int
+	pairs    []*pair
+	active   atomic.Int32
+	ctrl     control
+	// deviceMAC is the address that the device has by itself, zero when it has none.
+	deviceMAC nic.MAC
+
+	link    atomic.Pointer[nic.LinkState]
+	handler nic.Handler
+	// configDue asks pair 0's goroutine to look at the configuration, cause the device's to reset it.
+	configDue atomic.Bool
+	cause     atomic.Pointer[error]
+	workers   sync.WaitGroup
 	// done is closed when the goroutine has ended, closed when Close has.
 	done, closed chan struct{}
 
-	// rx is touched by the goroutine alone while it runs.
-	rx struct {
-		q *virtio.Queue
-		// bufs are the buffers with the device, by head.
-		bufs []nic.Buffer
-		// frame is the one that is being received, size its bytes so far, missing
-		// how many buffers it still lacks; skip says that it is lost already.
-		frame   nic.RxFrame
-		header  header
-		size    int
-		missing int
-		skip    bool
-		seg     [1]virtio.Segment
-	}
-
-	// mu guards state, tx and the queue's counters. It is not held over a
-	// call to an Owner or the Handler.
+	// mu is held to change state, and so is each pair's mu, any of which suffices to read it. The order
+	// of locks is mu, ctrl.mu, a pair's. None is held over a call to an Owner or the
+	// Handler.
 	mu    sync.Mutex
 	state state
-	tx    struct {
-		q      *virtio.Queue
-		owners []nic.Owner // with the device, by head
-		// headers has headerSlot bytes for each descriptor: that of a
-		// frame is at its head's.
-		headers *dma.Block
-		segs    [maxParts + 1]virtio.Segment
-		// stopped is set from ErrFull until TransmitReady.
-		stopped bool
-		// polling is set while the goroutine polls: it will look at this ring before it sleeps.
-		polling bool
-		// timer wakes the goroutine when frames have waited to be taken
-		// back; timing is set while it runs, expired once it has.
-		timer   *time.Timer
-		timing  bool
-		expired atomic.Bool
-	}
 
-	// resets counts those since the last good frame; only the goroutine uses it.
-	resets int
-	once   struct{ ring, length, offload, config, unmapped sync.Once }
-	stats  counters
+	// resets counts those since the last good frame.
+	resets atomic.Int32
+	once   struct{ ring, length, offload, config, unmapped, control sync.Once }
+	stats  struct{ interrupts, resets atomic.Uint64 }
 }
 
 var (
-	_ nic.Device     = (*Device)(nil)
+	_ nic.MultiQueue = (*Device)(nil)
 	_ nic.Statistics = (*Device)(nil)
 )
 
@@ -185,7 +176,8 @@ func (s state) err() error {
 
 // New takes a device as far as its rings: features are negotiated and its
 // configuration is read, but it may not use memory before Start. The errors
-// wrap virtio.ErrReset, ErrFeatures, ErrConfig, ErrQueue and dma.ErrNoMemory.
+// wrap virtio.ErrReset, ErrFeatures, ErrConfig, ErrQueue and dma.ErrNoMemory, or are those of
+// a virtio.QueueInterrupter.
 func New(c Config) (*Device, error) {
 	if c.Transport == nil || c.Memory == nil || c.Interrupt == nil {
 		return nil, errors.New("virtionet: Config needs Transport, Memory and Interrupt")
@@ -193,14 +185,14 @@ func New(c Config) (*Device, error) {
 	if id := c.Transport.DeviceID(); id != virtio.DeviceNet {
 		return nil, fmt.Errorf("virtionet: device id is %d, want %d", id, virtio.DeviceNet)
 	}
-	d := &Device{t: c.Transport, mem: c.Memory, irq: c.Interrupt, logf: c.Logf, done: make(chan struct{}), closed: make(chan struct{})}
+	d := &Device{
+		t: c.Transport, mem: c.Memory, irq: c.Interrupt, logf: c.Logf, done: make(chan struct{}), closed: make(chan struct{}),
+		rxQueue: cmp.Or(c.RxQueue, defaultQueue), txQueue: cmp.Or(c.TxQueue, defaultQueue),
+	}
 	if d.logf == nil {
 		d.logf = log.Printf
 	}
-	d.info = nic.Info{Name: c.Name, MaxParts: maxParts}
-	if d.info.Name == "" {
-		d.info.Name = "virtio-net"
-	}
+	d.info = nic.Info{Name: cmp.Or(c.Name, "virtio-net"), MaxParts: maxParts}
 	if err := d.setup(c); err != nil {
 		virtio.Fail(d.t)
 		return nil, fmt.Errorf("%s: %w", d.info.Name, err)
@@ -215,23 +207,12 @@ func (d *Device) setup(c Config) (err error) {
 	if err := d.readConfig(); err != nil {
 		return err
 	}
-	if c.RxQueue == 0 {
-		c.RxQueue = defaultQueue
+	d.newPairs(c.QueueInterrupts)
+	if err = d.setConfigVector(); err == nil {
+		err = d.pairs[0].open()
 	}
-	if c.TxQueue == 0 {
-		c.TxQueue = defaultQueue
-	}
-	if d.rx.q, err = virtio.NewQueue(d.t, d.mem, queueRx, c.RxQueue, d.features); err != nil {
-		return err
-	}
-	if d.tx.q, err = virtio.NewQueue(d.t, d.mem, queueTx, c.TxQueue, d.features); err == nil {
-		d.tx.headers, err = d.mem.Alloc(headerSlot*d.tx.q.Size(), headerSlot)
-	}
-	if err == nil && d.tx.q.Size() < 2 {
-		err = fmt.Errorf("%w: a transmit queue of %d descriptor cannot hold a frame", virtio.ErrQueue, d.tx.q.Size())
-	}
-	if err == nil && d.features.Has(virtio.FeatureIndirectDesc) {
-		err = d.tx.q.UseIndirect(maxParts + 1)
+	if err == nil {
+		err = d.openControl()
 	}
 	if err != nil {
 		// The device has seen the queues, but was not told to use them.
@@ -241,24 +222,47 @@ func (d *Device) setup(c Config) (err error) {
 		return err
 	}
 	// A chain longer than the queue is not allowed (§2.7.5.3.1).
-	d.info.MaxParts = min(maxParts, d.tx.q.Size()-1)
-	d.rx.bufs = make([]nic.Buffer, d.rx.q.Size())
-	d.tx.owners = make([]nic.Owner, d.tx.q.Size())
-	d.rx.frame.Parts = make([]nic.RxPart, 0, maxRxParts)
-	d.tx.q.DisableInterrupts()
+	d.info.MaxParts = min(maxParts, d.pairs[0].tx.q.Size()-1)
 	return nil
+}
+
+// newPairs makes the pairs that can be used, with an interrupt each where the transport has them.
+func (d *Device) newPairs(irqs []nic.Interrupt) {
+	n := min(d.maxPairs, maxPairs)
+	if t, ok := d.t.(virtio.QueueInterrupter); ok {
+		if v := min(len(irqs), t.Vectors()-1); v > 0 {
+			d.vectored, n = true, min(n, v)
+		}
+	}
+	for i := range n {
+		p := &pair{d: d, index: i}
+		switch {
+		case d.vectored:
+			p.irq = irqs[i]
+		case i == 0:
+			p.irq = d.irq
+		default:
+			p.irq = newLine()
+		}
+		d.pairs = append(d.pairs, p)
+	}
+	d.active.Store(1)
+}
+
+// setConfigVector assigns the configuration's interrupt.
+func (d *Device) setConfigVector() error {
+	if !d.vectored {
+		return nil
+	}
+	return d.t.(virtio.QueueInterrupter).SetConfigVector(0)
 }
 
 // freeMemory gives back the rings of a device that was reset.
 func (d *Device) freeMemory() {
-	for _, q := range []*virtio.Queue{d.rx.q, d.tx.q} {
-		if q != nil {
-			q.Close()
-		}
+	for _, p := range d.pairs {
+		p.freeMemory()
 	}
-	if d.tx.headers != nil {
-		d.mem.Free(d.tx.headers)
-	}
+	d.ctrl.freeMemory(d.mem)
 }
 
 // Info implements nic.Device.
@@ -267,38 +271,86 @@ func (d *Device) Info() nic.Info { return d.info }
 // Link implements nic.Device.
 func (d *Device) Link() nic.LinkState { return *d.link.Load() }
 
+// Queues implements nic.MultiQueue.
+func (d *Device) Queues() int { return len(d.pairs) }
+
 // Start implements nic.Device.
 func (d *Device) Start(h nic.Handler) error {
+	_, err := d.StartQueues([]nic.Handler{h})
+	return err
+}
+
+// StartQueues implements nic.MultiQueue. Pairs for which there is not all that they need are done
+// without, but the first.
+func (d *Device) StartQueues(hs []nic.Handler) (used int, err error) {
+	if len(hs) < 1 || len(hs) > len(d.pairs) {
+		return 0, fmt.Errorf("%s: started with %d handlers for %d queue pairs", d.info.Name, len(hs), len(d.pairs))
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch d.state {
 	case stateNew:
 	case stateClosed:
-		return nic.ErrClosed
+		return 0, nic.ErrClosed
 	default:
-		return nic.ErrStarted
+		return 0, nic.ErrStarted
 	}
-	d.handler = h
-	if err := d.fillRx(); err != nil {
-		return err
+	d.handler = hs[0]
+	n := 0
+	for ; n < len(hs); n++ {
+		if err := d.pairs[n].start(hs[n]); err != nil {
+			if n == 0 {
+				return 0, err
+			}
+			d.logf("%s: using %d of %d queue pairs: %v", d.info.Name, n, len(hs), err)
+			break
+		}
 	}
-	d.tx.timer = time.AfterFunc(time.Hour, func() {
-		d.tx.expired.Store(true)
-		d.irq.Wake()
-	})
-	d.tx.timer.Stop()
-	d.state = stateRunning
+	d.active.Store(int32(n))
+	d.setState(stateRunning)
 	virtio.Run(d.t)
-	d.rx.q.Kick()
+	for _, p := range d.inUse() {
+		p.rx.q.Kick()
+	}
+	d.ctrl.mu.Lock()
+	if err := d.setPairs(); err != nil {
+		d.refused("several queue pairs", err)
+		d.active.Store(1)
+	}
+	d.configure()
+	d.ctrl.mu.Unlock()
+	// What changed between New and now raised no interrupt.
+	d.configDue.Store(true)
 	go d.run()
-	return nil
+	return len(d.inUse()), nil
+}
+
+// inUse are the pairs that are used.
+func (d *Device) inUse() []*pair { return d.pairs[:d.active.Load()] }
+
+// setState changes the state. mu is held.
+func (d *Device) setState(to state) {
+	for _, p := range d.pairs {
+		p.mu.Lock()
+	}
+	d.state = to
+	for _, p := range d.pairs {
+		p.mu.Unlock()
+	}
+}
+
+// now is the state. No lock is held.
+func (d *Device) now() state {
+	d.pairs[0].mu.Lock()
+	defer d.pairs[0].mu.Unlock()
+	return d.state
 }
 
 // Close implements nic.Device.
 func (d *Device) Close() error {
 	d.mu.Lock()
 	was := d.state
-	d.state = stateClosed
+	d.setState(stateClosed)
 	d.mu.Unlock()
 	switch was {
 	case stateClosed:
@@ -306,19 +358,25 @@ func (d *Device) Close() error {
 		return nil
 	case stateNew:
 	default:
-		d.tx.timer.Stop()
 		d.irq.Wake()
 		<-d.done
+		for _, p := range d.inUse() {
+			p.tx.timer.Stop()
+		}
 	}
 	defer close(d.closed)
+	d.ctrl.mu.Lock()
+	defer d.ctrl.mu.Unlock()
 	if err := virtio.Reset(d.t); err != nil {
 		return fmt.Errorf("%s: memory lent to it is lost: %w", d.info.Name, err)
 	}
-	for _, b := range d.drainRx() {
-		b.Release()
-	}
-	for _, o := range d.drainTx() {
-		o.DecRef()
+	for _, p := range d.pairs {
+		for _, b := range p.drainRx() {
+			b.Release()
+		}
+		for _, o := range p.drainTx() {
+			o.DecRef()
+		}
 	}
 	d.freeMemory()
 	return nil

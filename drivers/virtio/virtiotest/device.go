@@ -120,11 +120,16 @@ func (d *Device) violation(format string, args ...any) {
 
 // SetConfig changes the configuration as a device does: a new generation, and an interrupt.
 func (d *Device) SetConfig(change func(config []byte)) {
+	d.UpdateConfig(change)
+	d.Interrupt(virtio.InterruptConfig)
+}
+
+// UpdateConfig is SetConfig without an interrupt, for what the driver itself has asked for.
+func (d *Device) UpdateConfig(change func(config []byte)) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	change(d.Config)
 	d.generation++
-	d.mu.Unlock()
-	d.Interrupt(virtio.InterruptConfig)
 }
 
 // NeedReset sets DEVICE_NEEDS_RESET (§2.1.2).

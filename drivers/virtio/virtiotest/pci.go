@@ -34,8 +34,8 @@ type PCI struct {
 	Function *pcitest.Function
 	// Lines are what the entries of the MSI-X table raise.
 	Lines []*Line
-	// RefuseVectors makes the device have no resources for vectors.
-	RefuseVectors bool
+	// RefuseVector, when set, says for which vectors the device has no resources.
+	RefuseVector func(v uint16) bool
 
 	msix *mmio.Fake
 	caps map[byte]int
@@ -259,7 +259,7 @@ func (p *PCI) setVector(off mmio.Offset, v uint16) {
 	if int(v) >= len(p.Lines) && v != NoVector {
 		p.violation("vector %d of %d", v, len(p.Lines))
 	}
-	if p.RefuseVectors {
+	if p.RefuseVector != nil && p.RefuseVector(v) {
 		v = NoVector
 	}
 	*p.vector(queue) = v

@@ -29,29 +29,52 @@ type Net struct {
 	frame  []byte
 	header [headerLen]byte
 
-	mu   sync.Mutex
-	errs []error
+	pairs int
+	kept  uint32 // the last command
+	// Filtering makes the device drop what its driver has not asked for.
+	Filtering bool
+	// OnCommand, when set, is called with each command and the answer that the device has for it, and
+	// returns another, or NoAnswer.
+	OnCommand func(command uint16, data []byte, ack int) int
+
+	mu     sync.Mutex
+	errs   []error
+	filter filter
 }
 
 // New returns a device with rings of size descriptors that offers MAC, MTU and STATUS.
-func New(mac nic.MAC, mtu int, size uint32) *Net {
+func New(mac nic.MAC, mtu int, size uint32) *Net { return NewPairs(mac, mtu, size, 1) }
+
+// NewPairs is New with a number of queue pairs, for a driver that has agreed to have several.
+func NewPairs(mac nic.MAC, mtu int, size uint32, pairs int) *Net {
 	n := &Net{
-		Device: virtiotest.New(virtio.DeviceNet, 2, size),
+		Device: virtiotest.New(virtio.DeviceNet, 2*pairs+1, size),
 		kick:   make(chan struct{}, 1), room: make(chan struct{}, 1), stop: make(chan struct{}),
+		pairs: pairs,
 	}
+	n.filter.reset(mac)
 	n.Offered |= virtionet.FeatureMAC | virtionet.FeatureMTU | virtionet.FeatureStatus
 	n.Config = make([]byte, 12)
 	copy(n.Config, mac[:])
 	n.Config[6] = 1
+	binary.LittleEndian.PutUint16(n.Config[8:], uint16(pairs))
 	binary.LittleEndian.PutUint16(n.Config[10:], uint16(mtu))
 	n.OnNotify = func(queue int) {
-		if queue == 1 {
+		switch {
+		case queue == n.controlQueue():
+			n.Work(n.control)
+		case queue%2 == 1:
 			signal(n.kick)
-		} else {
+		default:
 			signal(n.room)
 		}
 	}
-	n.OnReset = func() { signal(n.room) }
+	n.OnReset = func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.filter.reset(mac)
+		signal(n.room)
+	}
 	return n
 }
 
@@ -141,12 +164,19 @@ func (n *Net) fail(err error) {
 	n.errs = append(n.errs, err)
 }
 
-// transmit sends what is in the transmit ring, with notifications off meanwhile.
+// transmit sends what is in the transmit rings.
 func (n *Net) transmit(send func(Header, []byte)) {
+	for pair := range n.Pairs() {
+		n.transmitPair(pair, send)
+	}
+}
+
+// transmitPair sends what is in one transmit ring, with notifications off meanwhile.
+func (n *Net) transmitPair(pair int, send func(Header, []byte)) {
 	for some := true; some; {
 		some, n.frame = false, n.frame[:0]
 		n.Work(func() {
-			q := n.Queue(1)
+			q := n.Queue(2*pair + 1)
 			q.SetNoNotify(true)
 			q.Publish()
 			c, ok, err := q.Next()
@@ -183,9 +213,16 @@ func (n *Net) Deliver(frame []byte) (ok bool) { return n.DeliverRaw(Header{}, fr
 
 // DeliverRaw is Deliver with the header h in front of the frame. Buffers that the driver
 // has agreed to have merged are, and NumBuffers says how many.
-func (n *Net) DeliverRaw(h Header, frame []byte) (ok bool) {
+func (n *Net) DeliverRaw(h Header, frame []byte) (ok bool) { return n.DeliverTo(0, h, frame) }
+
+// DeliverTo is DeliverRaw by a certain pair. A frame that the driver does not want is taken and
+// dropped.
+func (n *Net) DeliverTo(pair int, h Header, frame []byte) (ok bool) {
+	if !n.wanted(frame) {
+		return n.Live()
+	}
 	n.Work(func() {
-		q := n.Queue(0)
+		q := n.Queue(2 * pair)
 		h.NumBuffers = 1
 		if n.Accepted().Has(virtionet.FeatureMrgRxbuf) {
 			h.NumBuffers = n.needed(q, headerLen+len(frame))
