@@ -64,6 +64,22 @@ var boards = map[string]*Board{
 		MaxMem:   64 * gib,
 		ExitCode: debugExitCode,
 	},
+	"q35": {
+		Name:    "q35",
+		Program: "qemu-system-x86_64",
+		Package: "qemu-system-x86",
+		Arch:    "amd64",
+		// What nothing here uses would only cost the firmware time.
+		Machine: []string{"-M", "q35,sata=off,smbus=off,hpet=off,vmport=off", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"},
+		// romfile: no boot from the network.
+		Net:      []string{"-netdev", "user,id=net0" + netOptions, "-device", "virtio-net-pci,netdev=net0,disable-legacy=on,romfile="},
+		CPU:      "max",
+		MaxCPUs:  16,
+		Mem:      128 * mib,
+		MinMem:   16 * mib,
+		MaxMem:   64 * gib,
+		ExitCode: debugExitCode,
+	},
 	"mx6ullevk": imx6ul("mx6ullevk", []string{connectedNIC, unusedNIC}),
 	// Its network is the second MAC.
 	"usbarmory": imx6ul("usbarmory", []string{unusedNIC, connectedNIC}),

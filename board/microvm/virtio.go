@@ -1,12 +1,12 @@
-//go:build tamago
+//go:build tamago && amd64
 
 package microvm
 
 import (
 	"fmt"
-	"os"
 	"slices"
 
+	"github.com/tamanet/tamanet/board/internal/pc"
 	"github.com/tamanet/tamanet/drivers/dma"
 	"github.com/tamanet/tamanet/drivers/mmio"
 	"github.com/tamanet/tamanet/drivers/nic"
@@ -27,15 +27,16 @@ const (
 
 // probe returns the network devices. QEMU puts its first device into the last
 // slot, so they are in the order of its command line.
-func probe(named []boot.Slot, disable virtio.Features) []nic.Device {
+func probe(c boot.Config) []nic.Device {
+	disable := pc.Disabled(c)
 	amd64.AddIOAPIC(ioapic0Base, ioapic0First)
 	two := amd64.AddIOAPIC(ioapic1Base, ioapic1First) != 0
 
 	var nics []nic.Device
-	for _, s := range slices.Backward(slots(named, two, amd64.HasACPI())) {
+	for _, s := range slices.Backward(slots(c.Slots, two, amd64.HasACPI())) {
 		for _, found := range virtio.Probe(mmio.At, uintptr(s.Base), uintptr(s.Size), 1) {
 			if found.Err != nil {
-				warn("%v", found.Err)
+				pc.Warn("%v", found.Err)
 				continue
 			}
 			if found.ID != virtio.DeviceNet {
@@ -43,25 +44,13 @@ func probe(named []boot.Slot, disable virtio.Features) []nic.Device {
 			}
 			d, err := open(found, irq.Line(s.IRQ), disable)
 			if err != nil {
-				warn("%v", err)
+				pc.Warn("%v", err)
 				continue
 			}
 			nics = append(nics, d)
 		}
 	}
 	return nics
-}
-
-// disabled returns the features that virtio_net.disable= names.
-func disabled(names []string) (f virtio.Features) {
-	for _, name := range names {
-		bits, err := virtionet.ParseFeatures(name)
-		if err != nil {
-			warn("command line: virtio_net.disable=%s is not used: %v", name, err)
-		}
-		f |= bits
-	}
-	return f
 }
 
 // open makes a network device of what is in a slot.
@@ -82,9 +71,4 @@ func open(s virtio.Slot, line irq.Line, disable virtio.Features) (nic.Device, er
 	}
 	line.SetName(name)
 	return d, nil
-}
-
-// warn prints what is not as it should be and is done without.
-func warn(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "tamanet: "+format+"\n", args...)
 }

@@ -83,12 +83,13 @@ pd:
 	SUBL	$1, CX
 	JNE	pd
 
-	// The first 2 MiB are mapped by 4 KiB pages, all but the null page.
+	// The first 2 MiB are mapped by 4 KiB pages. The null page goes below, when what the
+	// loader may have left in it is copied.
 	LEAL	(PT|RW|P)(DX), AX
 	MOVL	AX, PD(DX)
-	LEAL	(PT+8)(DX), DI
-	MOVL	$(0x1000|RW|P), AX
-	MOVL	$511, CX
+	LEAL	PT(DX), DI
+	MOVL	$(RW|P), AX
+	MOVL	$512, CX
 pt:
 	MOVL	AX, (DI)
 	ADDL	$0x1000, AX
@@ -212,6 +213,10 @@ next:
 	JMP	entry
 
 done:
+	MOVQ	CR3, AX
+	MOVQ	$0, PT(AX)
+	MOVQ	AX, CR3
+
 	// RamSize keeps its initial value when there was no memory map; hwinit0
 	// says so and stops.
 	MOVQ	runtime∕goos·RamStart(SB), SP

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tamanet/tamanet/board/microvm"
+	"github.com/tamanet/tamanet/board/q35"
 	"github.com/tamanet/tamanet/kernel/imx6ul"
 )
 
@@ -35,6 +36,11 @@ var targets = map[string]Target{
 		Board:  "microvm",
 		GOARCH: "amd64",
 		Text:   microvm.TextStart,
+	},
+	"q35": {
+		Board:  "q35",
+		GOARCH: "amd64",
+		Text:   q35.TextStart,
 	},
 	"mx6ullevk": imx6ulTarget("mx6ullevk"),
 	"usbarmory": imx6ulTarget("usbarmory"),

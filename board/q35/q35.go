@@ -1,0 +1,111 @@
+//go:build tamago && amd64
+
+package q35
+
+import (
+	"fmt"
+
+	"github.com/tamanet/tamanet/board/internal/pc"
+	"github.com/tamanet/tamanet/drivers/dma"
+	"github.com/tamanet/tamanet/drivers/mmio"
+	"github.com/tamanet/tamanet/drivers/nic"
+	"github.com/tamanet/tamanet/drivers/pci"
+	"github.com/tamanet/tamanet/drivers/virtio"
+	"github.com/tamanet/tamanet/drivers/virtionet"
+	"github.com/tamanet/tamanet/kernel/amd64"
+	"github.com/tamanet/tamanet/kernel/boot"
+	"github.com/tamanet/tamanet/kernel/irq"
+)
+
+// Where the interrupt controller is, QEMU include/hw/i386/ioapic.h.
+const (
+	ioapicBase  = 0xfec0_0000
+	ioapicFirst = 0
+)
+
+// init finds out what is in the machine and registers it.
+func init() { pc.Register("q35", probe) }
+
+// probe returns the network devices, in the order of their addresses.
+func probe(c boot.Config) []nic.Device {
+	disable := pc.Disabled(c)
+	amd64.AddIOAPIC(ioapicBase, ioapicFirst)
+
+	var nics []nic.Device
+	for _, f := range bus().Scan() {
+		if virtio.PCIDeviceID(f) != virtio.DeviceNet {
+			continue
+		}
+		d, err := open(f, disable)
+		if err != nil {
+			pc.Warn("%v", err)
+			continue
+		}
+		nics = append(nics, d)
+	}
+	return nics
+}
+
+// bus returns PCI, whose configuration space is then mapped.
+func bus() *pci.Bus {
+	at := uint16(memoryController)
+	v := uint64(amd64.PCIConfig(at, regPCIEXBAR+4))<<32 | uint64(amd64.PCIConfig(at, regPCIEXBAR))
+	e, ok := parsePCIEXBAR(v)
+	if !ok {
+		e = ecam{defaultECAM, 256}
+		amd64.SetPCIConfig(at, regPCIEXBAR, 0) // off while it is half changed
+		amd64.SetPCIConfig(at, regPCIEXBAR+4, 0)
+		amd64.SetPCIConfig(at, regPCIEXBAR, defaultECAM|pciexEnable)
+	}
+	return &pci.Bus{
+		Config: pci.ECAM(mmio.At, uintptr(e.base), e.buses),
+		Memory: mmio.At,
+		Window: window,
+	}
+}
+
+// open makes a network device of a function.
+func open(f *pci.Function, disable virtio.Features) (nic.Device, error) {
+	t, err := virtio.NewPCI(f)
+	if err != nil {
+		return nil, err
+	}
+	name := "virtio-net " + f.Address.String()
+	config := virtionet.Config{
+		Transport: t,
+		Memory:    dma.Heap{},
+		Name:      name,
+		Disable:   disable,
+	}
+	if err := pin(t, name, &config); err != nil {
+		f.Disable()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	d, err := virtionet.New(config)
+	if err != nil {
+		f.Disable()
+		return nil, err
+	}
+	return d, nil
+}
+
+// pins are the lines that are in use.
+var pins = map[irq.Line]string{}
+
+// pin gives a device the line of its interrupt pin.
+func pin(t *virtio.PCI, name string, c *virtionet.Config) error {
+	l, ok := pinLine(t.Function())
+	if !ok {
+		return fmt.Errorf("no interrupt pin whose line is known")
+	}
+	if other := pins[l]; other != "" {
+		return fmt.Errorf("its interrupt line %d is shared with %s: give it another slot", l, other)
+	}
+	if err := amd64.EnableLine(l); err != nil {
+		return err
+	}
+	pins[l] = name
+	l.SetName(name)
+	c.Interrupt = l
+	return nil
+}
