@@ -1,6 +1,8 @@
 package netfilter
 
 import (
+	"fmt"
+	"math/bits"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -25,60 +27,80 @@ type Packet struct {
 
 // SetInput makes accept decide on every packet that is for this machine, in
 // place of what decided before; nil accepts all. It runs on the goroutine
-// that brings packets in and must neither block nor keep anything.
+// that brings packets in and must neither block nor keep anything. What it
+// refuses is counted as IPTablesInputDropped.
 // (NF_INET_LOCAL_IN of the filter table)
 func SetInput(st *netdev.Stack, accept func(*Packet) bool) {
-	watches := st.Generic(inputKey{}, func() any { return new(atomic.Bool) }).(*atomic.Bool)
-	switch on := accept != nil; {
-	case watches.Swap(on) == on:
-	case on:
+	in := st.Generic(inputKey{}, func() any { return &input{st: st} }).(*input)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	on := accept != nil
+	if on && in.accept.Load() == nil {
 		st.Watch()
-	default:
-		defer st.Unwatch()
 	}
-	tables := st.IP().IPTables()
-	for _, v6 := range []bool{false, true} {
-		table, filter := emptyFilter(v6)
-		if accept != nil {
-			table.Rules[0] = stack.Rule{Filter: filter, Target: &decision{accept}}
-		}
-		tables.ReplaceTable(stack.FilterID, table, v6)
+	if on {
+		in.accept.Store(&accept)
+	}
+	st.IP().SetNFTables(in)
+	st.IP().SetNFTablesConfigured(on)
+	if !on && in.accept.Swap(nil) != nil {
+		st.Unwatch()
 	}
 }
 
-// inputKey is where a network keeps whether SetInput watches it.
+// inputKey is where a network keeps its input.
 type inputKey struct{}
 
-// emptyFilter is a filter table whose chains accept: Input is rule 0.
-func emptyFilter(v6 bool) (stack.Table, stack.IPHeaderFilter) {
-	filter, proto := family(v6)
-	accept := stack.Rule{Filter: filter, Target: &stack.AcceptTarget{NetworkProtocol: proto}}
-	chains := [stack.NumHooks]int{
-		stack.Prerouting: stack.HookUnset, stack.Input: 0, stack.Forward: 1, stack.Output: 2,
-		stack.Postrouting: stack.HookUnset,
-	}
-	under := chains
-	under[stack.Input] = 3
-	return stack.Table{Rules: []stack.Rule{accept, accept, accept, accept}, BuiltinChains: chains, Underflows: under}, filter
+// An input decides on what comes in to a network. It stands where gVisor asks
+// nftables: asking its iptables instead would track every connection.
+type input struct {
+	st     *netdev.Stack
+	mu     sync.Mutex // held while accept changes
+	accept atomic.Pointer[func(*Packet) bool]
 }
+
+var _ stack.NFTablesInterface = (*input)(nil)
+
+// CheckInput implements stack.NFTablesInterface: false drops the packet.
+func (in *input) CheckInput(pkt *stack.PacketBuffer, _ *stack.Route, _ stack.AddressFamily) bool {
+	accept := in.accept.Load()
+	var p Packet
+	if accept == nil || !parse(pkt, &p) || (*accept)(&p) {
+		return true
+	}
+	in.st.IP().Stats().IP.IPTablesInputDropped.Increment()
+	return false
+}
+
+// The other hooks let everything pass.
+
+// CheckPrerouting implements stack.NFTablesInterface.
+func (*input) CheckPrerouting(*stack.PacketBuffer, *stack.Route, stack.AddressFamily) bool {
+	return true
+}
+
+// CheckForward implements stack.NFTablesInterface.
+func (*input) CheckForward(*stack.PacketBuffer, *stack.Route, stack.AddressFamily) bool { return true }
+
+// CheckOutput implements stack.NFTablesInterface.
+func (*input) CheckOutput(*stack.PacketBuffer, *stack.Route, stack.AddressFamily) bool { return true }
+
+// CheckPostrouting implements stack.NFTablesInterface.
+func (*input) CheckPostrouting(*stack.PacketBuffer, *stack.Route, stack.AddressFamily) bool {
+	return true
+}
+
+// CheckIngress implements stack.NFTablesInterface.
+func (*input) CheckIngress(*stack.PacketBuffer, *stack.Route, stack.AddressFamily) bool { return true }
+
+// CheckEgress implements stack.NFTablesInterface.
+func (*input) CheckEgress(*stack.PacketBuffer, *stack.Route, stack.AddressFamily) bool { return true }
 
 func family(v6 bool) (stack.IPHeaderFilter, tcpip.NetworkProtocolNumber) {
 	if v6 {
 		return stack.EmptyFilter6(), header.IPv6ProtocolNumber
 	}
 	return stack.EmptyFilter4(), header.IPv4ProtocolNumber
-}
-
-// decision is a rule's matcher and target in one.
-type decision struct{ accept func(*Packet) bool }
-
-// Action implements stack.Target.
-func (d *decision) Action(pkt *stack.PacketBuffer, _ stack.Hook, _ *stack.Route, _ stack.AddressableEndpoint) (stack.RuleVerdict, int) {
-	var p Packet
-	if !parse(pkt, &p) || d.accept(&p) {
-		return stack.RuleAccept, 0
-	}
-	return stack.RuleDrop, 0
 }
 
 // parse reads a packet's headers, which the stack has checked. Packets of
@@ -114,8 +136,13 @@ func parse(pkt *stack.PacketBuffer, p *Packet) bool {
 // Redirect hands TCP connections that come in for port from, of any address
 // of this machine, to port to: Linux's REDIRECT target in the nat table's
 // PREROUTING and OUTPUT. SO_ORIGINAL_DST tells where they were going to. It
-// replaces an earlier Redirect.
-func Redirect(st *netdev.Stack, from, to uint16) {
+// replaces an earlier Redirect. EOPNOTSUPP on 32-bit processors, where gVisor's
+// connection tracking takes a hash for an index as an int, which then is
+// negative every other time (conntrack.go).
+func Redirect(st *netdev.Stack, from, to uint16) error {
+	if bits.UintSize == 32 {
+		return fmt.Errorf("netfilter: redirecting port %d to %d on a 32-bit processor: %w", from, to, errno.EOPNOTSUPP)
+	}
 	conntrack.Do(func() {
 		for _, f := range []int{socket.AF_INET, socket.AF_INET6} {
 			if err := Register(originalDst(f)); err != nil {
@@ -140,6 +167,7 @@ func Redirect(st *netdev.Stack, from, to uint16) {
 			BuiltinChains: chains, Underflows: under,
 		}, v6)
 	}
+	return nil
 }
 
 // destinationPort matches TCP segments to a port.

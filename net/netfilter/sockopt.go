@@ -3,7 +3,8 @@
 //
 // Handlers of socket options register by range ([Register], Linux's
 // nf_register_sockopt), for options that the families do not know. A packet
-// filter and redirection use gVisor's tables ([SetInput], [Redirect]). A
+// filter stands at gVisor's input hook ([SetInput]); redirection uses its
+// tables and its connection tracking ([Redirect]). A
 // ready [Policy] denies by default and allows by direction, family, port and
 // peer, with a count for each rule; it is a chain of security hooks and a
 // packet filter together.
