@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,14 +120,7 @@ func filterStep(t *testing.T, r *rig, do func(*virtionet.Device) error, want []s
 		t.Fatal(err)
 	}
 	check("at once")
-	var reset atomic.Bool
-	forget := r.OnReset
-	r.OnReset = func() {
-		forget()
-		reset.Store(true)
-	}
-	r.NeedReset()
-	r.spin(t, "the reset, and all commands after it", func() bool { return reset.Load() && r.HasVLAN(0) })
+	r.reset(t, r.NeedReset)
 	check("after a reset")
 }
 
@@ -243,11 +235,15 @@ func TestControlRingNonsense(t *testing.T) {
 			return ack
 		}
 	})
-	if err := r.dev.SetPromiscuous(true); !errors.Is(err, virtio.ErrRing) {
-		t.Errorf("SetPromiscuous = %v, want ErrRing", err)
-	}
-	r.spin(t, "a command that succeeds after the reset", func() bool { return r.dev.SetPromiscuous(true) == nil })
+	r.reset(t, func() {
+		if err := r.dev.SetPromiscuous(true); !errors.Is(err, virtio.ErrRing) {
+			t.Errorf("SetPromiscuous = %v, want ErrRing", err)
+		}
+	})
 	r.echo(t, "after it")
+	if err := r.dev.SetPromiscuous(true); err != nil {
+		t.Error(err)
+	}
 	if s := r.dev.Stats(); s.Resets != 1 || s.RingErrors != 1 {
 		t.Errorf("counters are %+v", s)
 	}
@@ -342,7 +338,7 @@ func TestFilterConcurrently(t *testing.T) {
 		})
 	}
 	for i := range 5 {
-		r.NeedReset()
+		r.reset(t, r.NeedReset)
 		r.echo(t, fmt.Sprint("reset ", i))
 	}
 	wg.Wait()

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,6 +116,22 @@ func (r *rig) spin(t testing.TB, what string, cond func() bool) {
 			t.Fatalf("still waiting for %s; counters %+v, log %q", what, r.dev.Stats(), r.logs)
 		}
 	}
+}
+
+// reset does what makes the driver reset the device, and waits until it is set up again.
+func (r *rig) reset(t testing.TB, cause func()) {
+	t.Helper()
+	var reset atomic.Bool
+	forget := r.OnReset
+	r.OnReset = func() {
+		forget()
+		reset.Store(true)
+	}
+	cause()
+	r.spin(t, "the device to be set up again", func() bool {
+		// The first VLAN is the last thing that it is told.
+		return reset.Load() && r.Live() && (!r.Accepted().Has(virtionet.FeatureCtrlVLAN) || r.HasVLAN(0))
+	})
 }
 
 // logged says how many lines say text.

@@ -25,36 +25,40 @@ type coalescer struct {
 // back, and a sender gets little else.
 const ackLen = 2 * 60
 
-// batches makes use of the batches of a device that has them.
+func (c *coalescer) init(e *Endpoint) {
+	c.up.e = e
+	c.gro.Dispatcher = &c.up
+}
+
+// batches makes use of the batches of a device that has them, and one queue.
 func (e *Endpoint) batches(dev nic.Device) {
 	if b, ok := dev.(nic.Batching); ok {
-		e.coalesce.on = true
-		e.coalesce.gro.Init(true)
-		b.OnBatchEnd(e.endBatch)
+		c := &e.queues[0].coalesce
+		c.on = true
+		c.gro.Init(true)
+		b.OnBatchEnd(c.endBatch)
 	}
-	e.coalesce.up.e = e
-	e.coalesce.gro.Dispatcher = &e.coalesce.up
 }
 
 // endBatch delivers what was held back.
-func (e *Endpoint) endBatch() {
-	if e.coalesce.held {
-		e.coalesce.held = false
-		e.coalesce.gro.Flush()
+func (c *coalescer) endBatch() {
+	if c.held {
+		c.held = false
+		c.gro.Flush()
 	}
 }
 
 // deliver hands a packet to the stack, or holds one for this host back for a moment.
-func (e *Endpoint) deliver(d *attached, pkt *stack.PacketBuffer, checksumGood bool) {
+func (c *coalescer) deliver(d *attached, pkt *stack.PacketBuffer, checksumGood bool) {
 	pkt.RXChecksumValidated = checksumGood
-	up := &e.coalesce.up
+	up := &c.up
 	up.attached = d
-	if !e.coalesce.on || pkt.PktType != tcpip.PacketHost || !e.coalesce.held && pkt.Data().Size() <= ackLen || !checksumGood && !goodTCP4(pkt) {
+	if !c.on || pkt.PktType != tcpip.PacketHost || !c.held && pkt.Data().Size() <= ackLen || !checksumGood && !goodTCP4(pkt) {
 		up.DeliverNetworkPacket(pkt.NetworkProtocolNumber, pkt)
 		return
 	}
-	pkt.RXChecksumValidated, e.coalesce.held = true, true
-	e.coalesce.gro.Enqueue(pkt)
+	pkt.RXChecksumValidated, c.held = true, true
+	c.gro.Enqueue(pkt)
 }
 
 // goodTCP4 says whether pkt is TCP over IPv4, in one piece, with both checksums right. GRO looks for itself, but
@@ -83,9 +87,8 @@ type delivery struct {
 // DeliverNetworkPacket implements stack.NetworkDispatcher. Segments that were joined had
 // their checksums looked at before.
 func (d *delivery) DeliverNetworkPacket(proto tcpip.NetworkProtocolNumber, pkt *stack.PacketBuffer) {
-	if pkt.RXChecksumValidated {
-		d.e.checksumGood.Store(true)
-		defer d.e.checksumGood.Store(false)
-	}
+	good := pkt.RXChecksumValidated
+	d.e.vouched.begin(good)
+	defer d.e.vouched.end(good)
 	d.attached.DeliverNetworkPacket(proto, pkt)
 }

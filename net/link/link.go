@@ -6,7 +6,10 @@
 // of a packet buffer, of which it holds a reference until it is done. Checksums of TCP, and
 // cutting its long segments into frames, are left to a device that does them.
 //
-// When the device's ring is full, packets wait in a bounded queue, in order,
+// A device with several queue pairs is used with as many as the program has processors: frames of
+// different pairs are delivered side by side, and packets of a flow leave by one pair, in order.
+//
+// When a device's ring is full, packets wait in a bounded queue, in order,
 // and follow as the ring empties; past its bound a write fails with
 // ErrNoBufferSpace. Nothing is dropped without a counter.
 package link
@@ -37,6 +40,12 @@ type Options struct {
 	OnLink func(nic.LinkState)
 	// Logf prints one line; log.Printf when nil.
 	Logf func(format string, args ...any)
+	// OnAnnounce, when set, is called when neighbours are to be told where this station is, as
+	// OnLink is.
+	OnAnnounce func()
+	// Queues bounds the queue pairs that are used of a device with several;
+	// runtime.GOMAXPROCS when 0.
+	Queues int
 }
 
 // Endpoint is a stack.LinkEndpoint over a nic.Device. Every method is safe for concurrent use.
@@ -50,12 +59,12 @@ type Endpoint struct {
 	mtu         atomic.Uint32
 	promiscuous atomic.Bool
 	offloads    offloads
-	coalesce    coalescer
-	// checksumGood is set while a packet is delivered whose checksums need no look.
-	checksumGood atomic.Bool
-	tx           queue
-	stats        counters
-	logInvalid   sync.Once
+	queues      []*queue
+	// used is how many of queues the device uses; 0 is one.
+	used       atomic.Uint32
+	vouched    vouched
+	stats      counters
+	logInvalid sync.Once
 
 	closing sync.Once
 	mu      sync.Mutex
@@ -67,7 +76,8 @@ type attached struct{ stack.NetworkDispatcher }
 
 var (
 	_ stack.LinkEndpoint = (*Endpoint)(nil)
-	_ nic.Handler        = (*Endpoint)(nil)
+	_ nic.Handler        = (*queue)(nil)
+	_ nic.Announcer      = (*queue)(nil)
 )
 
 // New starts dev and returns its endpoint, which owns dev from here on, also when Start
@@ -84,8 +94,7 @@ func New(dev nic.Device, opts Options) (*Endpoint, error) {
 	addr := tcpip.LinkAddress(e.info.MAC[:])
 	e.addr.Store(&addr)
 	e.mtu.Store(uint32(e.info.MTU))
-	e.batches(dev)
-	if err := dev.Start(e); err != nil {
+	if err := e.start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("link: %w", err), dev.Close())
 	}
 	return e, nil
@@ -96,13 +105,6 @@ func (e *Endpoint) Device() nic.Device { return e.dev }
 
 // Link returns the state of the medium.
 func (e *Endpoint) Link() nic.LinkState { return e.dev.Link() }
-
-// LinkChange implements nic.Handler.
-func (e *Endpoint) LinkChange(l nic.LinkState) {
-	if e.opts.OnLink != nil {
-		e.opts.OnLink(l)
-	}
-}
 
 // MTU implements stack.LinkEndpoint: the Ethernet header is not counted.
 func (e *Endpoint) MTU() uint32 { return e.mtu.Load() }
@@ -120,8 +122,22 @@ func (e *Endpoint) MaxHeaderLength() uint16 { return header.EthernetMinimumSize 
 func (e *Endpoint) LinkAddress() tcpip.LinkAddress { return *e.addr.Load() }
 
 // SetLinkAddress implements stack.LinkEndpoint. Frames are sent from and
-// accepted for the new address; whether the hardware lets those through is its matter.
+// accepted for the new address; whether the hardware lets those through is its matter, and SetHardwareAddr's.
 func (e *Endpoint) SetLinkAddress(addr tcpip.LinkAddress) { e.addr.Store(&addr) }
+
+// SetHardwareAddr has a device that filters receive frames for addr, of 6 bytes, before
+// SetLinkAddress. The error is the device's, which then goes on as before.
+func (e *Endpoint) SetHardwareAddr(addr tcpip.LinkAddress) error {
+	if len(addr) != header.EthernetAddressSize {
+		return fmt.Errorf("link: %s: hardware address of %d bytes, want %d", e.info.Name, len(addr), header.EthernetAddressSize)
+	}
+	if s, ok := e.dev.(nic.MACSetter); ok {
+		if err := s.SetMAC(nic.MAC([]byte(addr))); err != nil {
+			return fmt.Errorf("link: %s: hardware address: %w", e.info.Name, err)
+		}
+	}
+	return nil
+}
 
 // ARPHardwareType implements stack.LinkEndpoint.
 func (e *Endpoint) ARPHardwareType() header.ARPHardwareType { return header.ARPHardwareEther }
@@ -177,6 +193,8 @@ func (e *Endpoint) Close() {
 		if err := e.dev.Close(); err != nil {
 			e.opts.Logf("link: %v", err)
 		}
-		e.closeQueue()
+		for _, q := range e.queues {
+			q.close()
+		}
 	})
 }

@@ -51,7 +51,7 @@ func (e *Endpoint) GSOMaxSize() uint32 { return gsoMaxSize }
 // the answer is that for the packet which is being delivered.
 func (e *Endpoint) Capabilities() stack.LinkEndpointCapabilities {
 	c := stack.CapabilityResolutionRequired
-	if e.checksumGood.Load() {
+	if e.vouched.good.Load() {
 		c |= stack.CapabilityRXChecksumOffload
 	}
 	return c

@@ -21,10 +21,11 @@ func (v *view) Bytes() []byte { return (*buffer.View)(v).AsSlice() }
 func (v *view) Release()      { (*buffer.View)(v).Release() }
 
 // Buffer implements nic.Handler.
-func (e *Endpoint) Buffer(n int) nic.Buffer { return (*view)(buffer.NewViewSize(n)) }
+func (q *queue) Buffer(n int) nic.Buffer { return (*view)(buffer.NewViewSize(n)) }
 
 // Receive implements nic.Handler.
-func (e *Endpoint) Receive(f *nic.RxFrame) {
+func (q *queue) Receive(f *nic.RxFrame) {
+	e := q.e
 	pkt := packet(f)
 	defer pkt.DecRef()
 	d := e.dispatcher.Load()
@@ -39,7 +40,7 @@ func (e *Endpoint) Receive(f *nic.RxFrame) {
 	eth := header.Ethernet(pkt.LinkHeader().Slice())
 	pkt.PktType = e.classify(eth.DestinationAddress())
 	if pkt.PktType != tcpip.PacketOtherHost {
-		e.deliver(d, pkt, f.ChecksumGood && e.offloads.rxChecksum)
+		q.coalesce.deliver(d, pkt, f.ChecksumGood && e.offloads.rxChecksum)
 	} else if e.promiscuous.Load() {
 		// Only to packet sockets: IP must not take what is for another station (Linux: ip_rcv).
 		d.DeliverLinkPacket(pkt.NetworkProtocolNumber, pkt)

@@ -3,7 +3,6 @@ package link
 import (
 	"errors"
 	"sync"
-	"sync/atomic"
 
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -12,20 +11,6 @@ import (
 
 	"github.com/tamanet/tamanet/drivers/nic"
 )
-
-// queue holds the packets that wait for room in the device's ring.
-type queue struct {
-	// waiting is set while pkts is not empty: a new packet must then not overtake it.
-	waiting atomic.Bool
-	// ready counts the calls of TransmitReady.
-	ready atomic.Uint32
-
-	mu       sync.Mutex
-	pkts     []*stack.PacketBuffer // a circular buffer of QueueLen, once needed
-	first, n int
-	draining bool
-	closed   bool
-}
 
 // AddHeader implements stack.LinkEndpoint.
 func (e *Endpoint) AddHeader(pkt *stack.PacketBuffer) {
@@ -56,7 +41,9 @@ func (e *Endpoint) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) 
 	defer scratches.Put(s)
 	list := pkts.AsSlice()
 	for i, pkt := range list {
-		if err := e.write(s, pkt, i < len(list)-1); err != nil {
+		q := e.queueOf(pkt)
+		more := i < len(list)-1 && e.queueOf(list[i+1]) == q
+		if err := q.write(s, pkt, more); err != nil {
 			return i, err
 		}
 	}
@@ -64,18 +51,18 @@ func (e *Endpoint) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) 
 }
 
 // write sends pkt, or queues it behind others.
-func (e *Endpoint) write(s *scratch, pkt *stack.PacketBuffer, more bool) tcpip.Error {
-	if !e.tx.waiting.Load() {
-		err := e.transmit(s, pkt, more)
+func (q *queue) write(s *scratch, pkt *stack.PacketBuffer, more bool) tcpip.Error {
+	if !q.waiting.Load() {
+		err := q.transmit(s, pkt, more)
 		if !errors.Is(err, nic.ErrFull) {
-			return e.outcome(err)
+			return q.e.outcome(err)
 		}
 	}
-	first, err := e.enqueue(pkt)
+	first, err := q.enqueue(pkt)
 	if first {
 		// There may be room again, and TransmitReady have come and found nothing, before pkt
 		// was in the queue. Either it goes now, or TransmitReady is still to come.
-		e.drain()
+		q.drain()
 	}
 	return err
 }
@@ -100,14 +87,14 @@ func (e *Endpoint) outcome(err error) tcpip.Error {
 }
 
 // transmit gives pkt to the device as it lies in memory.
-func (e *Endpoint) transmit(s *scratch, pkt *stack.PacketBuffer, more bool) error {
+func (q *queue) transmit(s *scratch, pkt *stack.PacketBuffer, more bool) error {
 	s.parts = appendParts(s.parts[:0], pkt)
-	if len(s.parts) > e.info.MaxParts {
-		return e.transmitCopy(s, pkt, more)
+	if len(s.parts) > q.e.info.MaxParts {
+		return q.transmitCopy(s, pkt, more)
 	}
-	s.frame = nic.TxFrame{Parts: s.parts, Owner: pkt.IncRef(), More: more}
+	s.frame = nic.TxFrame{Parts: s.parts, Owner: pkt.IncRef(), More: more, Queue: q.index}
 	offload(&s.frame, pkt)
-	err := e.dev.Transmit(&s.frame)
+	err := q.e.dev.Transmit(&s.frame)
 	if err != nil {
 		pkt.DecRef()
 	}
@@ -116,13 +103,13 @@ func (e *Endpoint) transmit(s *scratch, pkt *stack.PacketBuffer, more bool) erro
 }
 
 // transmitCopy gives the device one piece where it cannot gather as many as pkt has.
-func (e *Endpoint) transmitCopy(s *scratch, pkt *stack.PacketBuffer, more bool) error {
-	e.stats.txCopied.Add(1)
+func (q *queue) transmitCopy(s *scratch, pkt *stack.PacketBuffer, more bool) error {
+	q.e.stats.txCopied.Add(1)
 	whole := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithView(pkt.ToView())})
 	s.parts = appendParts(s.parts[:0], whole)
-	s.frame = nic.TxFrame{Parts: s.parts, Owner: whole, More: more}
+	s.frame = nic.TxFrame{Parts: s.parts, Owner: whole, More: more, Queue: q.index}
 	offload(&s.frame, pkt)
-	err := e.dev.Transmit(&s.frame)
+	err := q.e.dev.Transmit(&s.frame)
 	if err != nil {
 		whole.DecRef()
 	}
@@ -152,54 +139,53 @@ func appendParts(parts [][]byte, pkt *stack.PacketBuffer) [][]byte {
 }
 
 // enqueue puts pkt behind the others that wait and says whether there were none.
-func (e *Endpoint) enqueue(pkt *stack.PacketBuffer) (first bool, err tcpip.Error) {
-	q := &e.tx
+func (q *queue) enqueue(pkt *stack.PacketBuffer) (first bool, err tcpip.Error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		e.stats.txClosed.Add(1)
+		q.e.stats.txClosed.Add(1)
 		return false, &tcpip.ErrClosedForSend{}
 	}
 	if q.pkts == nil {
-		q.pkts = make([]*stack.PacketBuffer, e.opts.QueueLen)
+		q.pkts = make([]*stack.PacketBuffer, q.e.opts.QueueLen)
 	}
 	if q.n == len(q.pkts) {
-		e.stats.txQueueFull.Add(1)
+		q.e.stats.txQueueFull.Add(1)
 		return false, &tcpip.ErrNoBufferSpace{}
 	}
 	q.pkts[(q.first+q.n)%len(q.pkts)] = pkt.IncRef()
 	q.n++
 	q.waiting.Store(true)
-	e.stats.txQueued.Add(1)
+	q.e.stats.txQueued.Add(1)
 	return q.n == 1, nil
 }
 
 // TransmitReady implements nic.Handler.
-func (e *Endpoint) TransmitReady() {
-	e.tx.ready.Add(1)
-	e.drain()
+func (q *queue) TransmitReady() {
+	q.ready.Add(1)
+	q.drain()
 }
 
 // drain sends waiting packets until the ring is full again. One goroutine at a
 // time does it, so that they stay in order.
-func (e *Endpoint) drain() {
+func (q *queue) drain() {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
 	for {
-		seen := e.tx.ready.Load()
-		pkt, more := e.beginDrain()
+		seen := q.ready.Load()
+		pkt, more := q.beginDrain()
 		if pkt == nil {
 			return
 		}
-		err := e.transmit(s, pkt, more)
+		err := q.transmit(s, pkt, more)
 		full := errors.Is(err, nic.ErrFull)
 		if !full {
-			e.outcome(err)
+			q.e.outcome(err)
 		}
-		e.endDrain(full)
+		q.endDrain(full)
 		if !full {
 			pkt.DecRef()
-		} else if e.tx.ready.Load() == seen {
+		} else if q.ready.Load() == seen {
 			return
 		}
 	}
@@ -207,8 +193,7 @@ func (e *Endpoint) drain() {
 
 // beginDrain returns the first waiting packet and whether another follows it.
 // The packet stays in the queue until endDrain.
-func (e *Endpoint) beginDrain() (pkt *stack.PacketBuffer, more bool) {
-	q := &e.tx
+func (q *queue) beginDrain() (pkt *stack.PacketBuffer, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.draining || q.n == 0 {
@@ -219,8 +204,7 @@ func (e *Endpoint) beginDrain() (pkt *stack.PacketBuffer, more bool) {
 }
 
 // endDrain takes the first packet off the queue, unless it is to stay there.
-func (e *Endpoint) endDrain(stay bool) {
-	q := &e.tx
+func (q *queue) endDrain(stay bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.draining = false
@@ -233,12 +217,12 @@ func (e *Endpoint) endDrain(stay bool) {
 	q.waiting.Store(q.n > 0)
 }
 
-// closeQueue releases what still waits. The device is closed: it does not call drain any
+// close releases what still waits. The device is closed: it does not call drain any
 // more, but a writer may.
-func (e *Endpoint) closeQueue() {
-	e.tx.mu.Lock()
-	e.tx.closed = true
-	e.tx.mu.Unlock()
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
 	// The device refuses each with ErrClosed, which empties the queue in order.
-	e.drain()
+	q.drain()
 }
