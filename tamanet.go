@@ -12,5 +12,6 @@
 // On an ordinary operating system the import does nothing, and the program is
 // an ordinary one.
 //
-// The board is chosen when the program is built: on amd64 it is board/microvm.
+// The board is chosen when the program is built, by its name as a build tag: on amd64 it is board/q35
+// with the tag q35, and board/microvm without.
 package tamanet

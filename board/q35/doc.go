@@ -3,8 +3,9 @@
 // through the machine's firmware.
 //
 // What it uses of the machine: a serial port, the I/O APIC, the 8254 timer and the real-time
-// clock, and VIRTIO network devices on PCI, each with the line of its interrupt pin, which it must not share
-// with another one in use. The exit code leaves by an isa-debug-exit device at 0xf4.
+// clock, and VIRTIO network devices on PCI, with an interrupt for each pair of queues by MSI-X.
+// A device without MSI-X interrupts by its pin, whose line it must not share with another one
+// in use. The exit code leaves by an isa-debug-exit device at 0xf4.
 //
 // The firmware has set the base addresses of devices up; those that it has not are set here.
 // Nothing is read from ACPI tables: where configuration space is says the

@@ -3,7 +3,9 @@
 package q35
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/tamanet/tamanet/board/internal/pc"
 	"github.com/tamanet/tamanet/drivers/dma"
@@ -77,7 +79,7 @@ func open(f *pci.Function, disable virtio.Features) (nic.Device, error) {
 		Name:      name,
 		Disable:   disable,
 	}
-	if err := pin(t, name, &config); err != nil {
+	if err := interrupts(t, name, &config); err != nil {
 		f.Disable()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -89,6 +91,38 @@ func open(f *pci.Function, disable virtio.Features) (nic.Device, error) {
 	return d, nil
 }
 
+// interrupts gives a device its lines: by MSI-X one for the configuration and one for
+// each pair of queues, or else that of its pin for everything.
+func interrupts(t *virtio.PCI, name string, c *virtionet.Config) error {
+	table, err := t.MSIX()
+	if err != nil {
+		return pin(t, name, c)
+	}
+	// A pair of queues for each processor is of use, if the device has so many.
+	n := min(table.Size(), 1+runtime.NumCPU())
+	if n < 2 {
+		return pin(t, name, c)
+	}
+	lines, err := amd64.AllocateMSI(n)
+	if err != nil {
+		return pin(t, name, c)
+	}
+	var messages []pci.Message
+	for i, l := range lines {
+		addr, data := amd64.MSI(l, amd64.LocalAPIC())
+		messages = append(messages, pci.Message{Addr: addr, Data: data})
+		if i == 0 {
+			l.SetName(name + " configuration")
+			c.Interrupt = l
+			continue
+		}
+		l.SetName(fmt.Sprintf("%s queues %d", name, i-1))
+		c.QueueInterrupts = append(c.QueueInterrupts, l)
+	}
+	t.UseMSIX(table, messages)
+	return nil
+}
+
 // pins are the lines that are in use.
 var pins = map[irq.Line]string{}
 
@@ -96,10 +130,10 @@ var pins = map[irq.Line]string{}
 func pin(t *virtio.PCI, name string, c *virtionet.Config) error {
 	l, ok := pinLine(t.Function())
 	if !ok {
-		return fmt.Errorf("no interrupt pin whose line is known")
+		return errors.New("neither MSI-X nor an interrupt pin whose line is known")
 	}
 	if other := pins[l]; other != "" {
-		return fmt.Errorf("its interrupt line %d is shared with %s: give it another slot", l, other)
+		return fmt.Errorf("its interrupt line %d is shared with %s: give it MSI-X or another slot", l, other)
 	}
 	if err := amd64.EnableLine(l); err != nil {
 		return err

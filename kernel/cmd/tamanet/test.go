@@ -49,6 +49,7 @@ var testGroups = []testGroup{
 	{name: "host", what: "every package's tests on this machine"},
 	{name: "toolchain", what: "the toolchain's tests, Go's own standard-library tests on it included", roots: []string{"kernel/toolchain"}, boots: true, perTest: true},
 	{name: "e2e", what: "kernels booted in QEMU, end to end", roots: []string{"qemu/e2e"}, boots: true, perTest: true},
+	{name: "q35", what: "the same on QEMU's q35, over PCI", packages: []string{"./qemu/e2e"}, board: "q35", boots: true, perTest: true},
 	{name: "mx6ullevk", what: "the same on QEMU's mcimx6ul-evk, with the image of that board", packages: []string{"./qemu/e2e"}, board: "mx6ullevk", boots: true, perTest: true},
 	{name: "usbarmory", what: "the same with the USB armory's image", packages: []string{"./qemu/e2e"}, board: "usbarmory", boots: true, perTest: true},
 }
