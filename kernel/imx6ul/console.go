@@ -6,6 +6,7 @@ import _ "unsafe" // for go:linkname
 
 // Registers of a UART and their bits (IMX6ULLRM §55.15).
 const (
+	urxd = 0x00
 	utxd = 0x40
 	ucr1 = 0x80
 	ucr2 = 0x84
@@ -15,6 +16,7 @@ const (
 	ubmr = 0xa8
 	uts  = 0xb4
 
+	urxdReady    = 1 << 15
 	ucr1Enable   = 1 << 0
 	ucr2NoReset  = 1 << 0
 	ucr2Receive  = 1 << 1

@@ -17,8 +17,9 @@
 //
 // QEMU has no silicon revision, by which it is told from a board. The command line, the
 // time of day and the exit code go through its semihosting (-semihosting-config
-// enable=on,target=native); without that, and on a board, the command line is the one that
-// the kernel was built with, and the clock begins in 1970.
+// enable=on,target=gdb); without that, and on a board, the command line is the one that
+// the kernel was built with, and the clock begins in 1970. With target=native, QEMU would let any code of the guest
+// open, change and run files of the host. Random numbers of the host come in on UART2 (-serial pipe:/dev/urandom).
 //
 // References: IMX6ULLRM Rev 1; ARM DDI 0406C (the architecture); ARM IHI 0048B (GIC);
 // ARM's Semihosting for AArch32 and AArch64, 2022Q2.

@@ -39,7 +39,7 @@ var rngReady bool
 func initRNG() {}
 
 // getRandomData fills b: on a board from the RNGB, which is a generator of its own, seeded by
-// noise; in QEMU from the host's. Where neither delivers the machine stops: nothing
+// noise; in QEMU from the host's, on UART2. Where neither delivers the machine stops: nothing
 // may go on with predictable keys. It does not allocate.
 //
 //go:linkname getRandomData runtime/goos.GetRandomData
@@ -49,7 +49,7 @@ func getRandomData(b []byte) {
 		if hostRandom(b) {
 			return
 		}
-		stop("the host has no /dev/urandom, or semihosting is off (QEMU: -semihosting-config enable=on,target=native)")
+		stop("no random numbers from the host on the second serial port (QEMU: -serial stdio -serial pipe:/dev/urandom)")
 	case family() != familyULL:
 		stop("this processor has no RNGB, which random numbers need: i.MX6ULL and i.MX6ULZ have")
 	case !entropy.Fill(b, rngbWord):

@@ -6,13 +6,9 @@ import "unsafe"
 
 // Semihosting operations (ARM Semihosting §5).
 const (
-	sysOpen         = 0x01
-	sysRead         = 0x06
 	sysTime         = 0x11
 	sysGetCmdline   = 0x15
 	sysExitExtended = 0x20
-
-	openRead = 1 // "rb"
 
 	// stoppedApplicationExit is the reason ADP_Stopped_ApplicationExit.
 	stoppedApplicationExit = 0x20026
@@ -60,30 +56,4 @@ func semihostingExit(code int32) {
 	block := [2]uint32{stoppedApplicationExit, uint32(code)}
 	// SAFETY: memory is mapped one to one; the block is only read.
 	semihost(sysExitExtended, unsafe.Pointer(&block))
-}
-
-// urandom is the host's file, with the zero byte that ends its name.
-var urandom = [...]byte{'/', 'd', 'e', 'v', '/', 'u', 'r', 'a', 'n', 'd', 'o', 'm', 0}
-
-// urandomHandle is the host's open file, plus 1; 0 when it is not open yet.
-var urandomHandle uint32
-
-// hostRandom fills b with the host's random numbers, and says whether there are any.
-func hostRandom(b []byte) bool {
-	if len(b) == 0 {
-		return true
-	}
-	if urandomHandle == 0 {
-		// SAFETY: as below.
-		block := [3]uint32{uint32(uintptr(unsafe.Pointer(&urandom))), openRead, uint32(len(urandom) - 1)}
-		h := semihost(sysOpen, unsafe.Pointer(&block))
-		if h == -1 {
-			return false
-		}
-		urandomHandle = uint32(h) + 1
-	}
-	// SAFETY: memory is mapped one to one, and the emulator is done with b when it returns.
-	block := [3]uint32{urandomHandle - 1, uint32(uintptr(unsafe.Pointer(unsafe.SliceData(b)))), uint32(len(b))}
-	// What it returns is how many bytes are missing.
-	return semihost(sysRead, unsafe.Pointer(&block)) == 0
 }
