@@ -21,6 +21,11 @@
 // the kernel was built with, and the clock begins in 1970. With target=native, QEMU would let any code of the guest
 // open, change and run files of the host. Random numbers of the host come in on UART2 (-serial pipe:/dev/urandom).
 //
+// # Exceptions
+//
+// What a goroutine can recover from, such as a nil pointer, becomes a Go panic where the runtime has a handler for it, as
+// tamanet's has. All else is printed and ends the program.
+//
 // References: IMX6ULLRM Rev 1; ARM DDI 0406C (the architecture); ARM IHI 0048B (GIC);
 // ARM's Semihosting for AArch32 and AArch64, 2022Q2.
 package imx6ul

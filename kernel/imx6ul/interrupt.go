@@ -7,6 +7,7 @@ import (
 	_ "os/signal" // Relay, called by the interrupt handler
 	"runtime/goos"
 	"time"
+	"unsafe"
 
 	"github.com/usbarmory/tamago/arm"
 
@@ -83,6 +84,11 @@ func initInterrupts() {
 	v := arm.SystemVectorTable()
 	v.IRQ = irqHandler
 	v.Supervisor = supervisorHandler
+	v.Undefined = undefinedHandler
+	v.PrefetchAbort = prefetchAbortHandler
+	v.DataAbort = dataAbortHandler
+	// SAFETY: only the address behind a package variable is used, as a stack that grows down.
+	setHandlerStack(uintptr(unsafe.Pointer(&handlerStack)) + unsafe.Sizeof(handlerStack))
 	cpu.SetVectorTable(v)
 
 	goos.Idle = idle

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/tamanet/tamanet/board/internal/testkernel"
 	_ "github.com/tamanet/tamanet/board/microvm"
 	"github.com/tamanet/tamanet/kernel/boot"
 )
@@ -18,7 +19,7 @@ var table = map[string]func(arg string){
 	"info":    info,
 	"exit":    exit,
 	"panic":   func(string) { panic("as told") },
-	"fault":   fault,
+	"fault":   testkernel.Fault,
 	"fatal":   fatal,
 	"clock":   clock,
 	"idle":    idle,

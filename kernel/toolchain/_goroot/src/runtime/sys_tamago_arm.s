@@ -90,8 +90,47 @@ call:
 	MOVW	8(R13), R13
 	B	(R14)
 
-// sigfault: exceptions end the program on arm.
+// sigfault: R0 holds the signal, R1 the address that faulted, R2 points to R13,
+// R14 and R15 of where it happened; g is as it was. R0 is 1 on return when the
+// goroutine will panic, else 0. R3 to R6 are used too.
 TEXT runtime·sigfault(SB),NOSPLIT|NOFRAME,$0-0
+	CMP	$0, g
+	B.EQ	fatal
+	MOVW	g_m(g), R3
+	MOVW	m_curg(R3), R3
+	CMP	R3, g
+	B.NE	fatal
+	MOVBU	g_throwsplit(g), R3
+	CMP	$0, R3
+	B.NE	fatal
+
+	MOVW	R0, g_sig(g)
+	MOVW	$0, R3
+	MOVW	R3, g_sigcode0(g)
+	MOVW	R1, g_sigcode1(g)
+	MOVW	8(R2), R3
+	MOVW	R3, g_sigpc(g)
+	// A call of sigpanic. R14 is saved, since a leaf has not done so.
+	MOVW	0(R2), R4
+	SUB	$4, R4
+	MOVW	4(R2), R5
+	MOVW	R5, (R4)
+	MOVW	R4, 0(R2)
+	// A jump out of the program has put where it came from into R14 already.
+	MOVW	$runtime·firstmoduledata(SB), R4
+	MOVW	moduledata_text(R4), R5
+	MOVW	moduledata_etext(R4), R6
+	CMP	R5, R3
+	B.LO	resume
+	CMP	R6, R3
+	B.HS	resume
+	MOVW	R3, 4(R2)
+resume:
+	MOVW	$runtime·sigpanic(SB), R3
+	MOVW	R3, 8(R2)
+	MOVW	$1, R0
+	RET
+fatal:
 	MOVW	$0, R0
 	RET
 

@@ -78,7 +78,7 @@ func signalWait(sig uint32) // in package runtime
 
 // FaultHandler returns the address of what the handler of a processor exception
 // calls to make the goroutine that caused it panic, as after SIGSEGV or SIGFPE on Unix.
-// Its arguments are in registers: see sigfault in runtime/sys_tamago_amd64.s. It
+// Its arguments are in registers: see sigfault in runtime/sys_tamago_$GOARCH.s. It
 // is the same for every signal.
 func (s Signal) FaultHandler() uintptr {
 	return faultHandler()

@@ -1,6 +1,7 @@
 //go:build tamago
 
-package main
+// Package testkernel has what the kernels of the boards' tests share.
+package testkernel
 
 import (
 	"errors"
@@ -33,9 +34,9 @@ var (
 	sinkString string
 )
 
-// fault makes mistakes that a program can recover from, some of them many
-// times and deep in the stack.
-func fault(string) {
+// Fault makes mistakes that a program can recover from, many times each and deep in the stack. It ends the
+// machine with code 1 where one does not become a panic, and prints "fault: all recovered" when all have.
+func Fault(string) {
 	if _, ok := any(syscall.Signal(11)).(interface{ FaultHandler() uintptr }); !ok {
 		fmt.Println("unsupported: the runtime cannot recover from faults")
 		return
