@@ -34,7 +34,10 @@ type binding struct {
 	route *stack.Route       // to the peer
 }
 
-var unbound = &binding{state: transport.DatagramEndpointStateInitial}
+var (
+	unbound = &binding{state: transport.DatagramEndpointStateInitial}
+	closed  = &binding{state: transport.DatagramEndpointStateClosed}
+)
 
 var (
 	only4 = []tcpip.NetworkProtocolNumber{header.IPv4ProtocolNumber}
@@ -258,7 +261,7 @@ func (e *endpoint) Close() {
 		e.mu.Unlock()
 		return
 	}
-	e.become(&binding{state: transport.DatagramEndpointStateClosed})
+	e.become(closed)
 	e.leaveAll()
 	e.mu.Unlock()
 	e.q.close()

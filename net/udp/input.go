@@ -38,8 +38,7 @@ func (e *endpoint) HandlePacket(id stack.TransportEndpointID, pkt *stack.PacketB
 	}
 	d := newDatagram(size)
 	copy(d.buf, hdr[:header.UDPMinimumSize])
-	fill := filler{d.payload()}
-	pkt.Data().ReadTo(&fill, true)
+	pkt.Data().ReadTo(d, true)
 	d.src, d.srcPort = id.RemoteAddress, hdr.SourcePort()
 	d.dst, d.dstPort = id.LocalAddress, hdr.DestinationPort()
 	d.proto, d.nic = pkt.NetworkProtocolNumber, pkt.NICID
@@ -59,15 +58,6 @@ func (e *endpoint) HandlePacket(id stack.TransportEndpointID, pkt *stack.PacketB
 	if e.deliver(d) == dropped {
 		stats.ReceiveBufferErrors.Increment()
 	}
-}
-
-// A filler is a Writer that stores as much as there is room for.
-type filler struct{ room []byte }
-
-// Write implements io.Writer.
-func (f *filler) Write(b []byte) (int, error) {
-	f.room = f.room[copy(f.room, b):]
-	return len(b), nil
 }
 
 // summed checks the checksum. None at all is allowed over IPv4 (RFC 768), and

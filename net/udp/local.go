@@ -144,7 +144,7 @@ var noControl = inet.SendControl{TOS: -1}
 // findPath looks for a socket at the end of the way, and keeps the path by
 // which m goes. It returns nil when the way has to be gone.
 func (e *endpoint) findPath(m *socket.Msghdr, w *way) *path {
-	p := &path{named: m.HasName, at: w.at, generation: e.table.net.Generation(), moves: e.table.moves[byte(w.port)].Load()}
+	generation, moves := e.table.net.Generation(), e.table.moves[byte(w.port)].Load()
 	r := w.route
 	dst := r.RemoteAddress()
 	switch {
@@ -153,9 +153,10 @@ func (e *endpoint) findPath(m *socket.Msghdr, w *way) *path {
 	case r.OutgoingNIC() != netdev.LoopbackIndex && r.Loop()&stack.PacketOut != 0:
 		return nil // to another machine
 	}
-	if !e.table.loopbackUp(p.generation) {
+	if !e.table.loopbackUp(generation) {
 		return nil
 	}
+	p := &path{named: m.HasName, at: w.at, generation: generation, moves: moves}
 	p.proto, p.src, p.dst, p.srcPort, p.dstPort = r.NetProto(), r.LocalAddress(), dst, w.at.id.LocalPort, w.port
 	p.ttl, p.limit = r.DefaultTTL(), min(int(r.MTU())-header.UDPMinimumSize, maxLen4)
 	if m.HasName {

@@ -254,13 +254,13 @@ func (e *endpoint) unsummed(proto tcpip.NetworkProtocolNumber) bool {
 // newPacket makes a packet of the next size bytes, which counts as in use
 // until the stack lets go of it.
 func (e *endpoint) newPacket(it *socket.Iter, size int, w *way) *stack.PacketBuffer {
-	var data buffer.Buffer
-	data.WriteFromReader(it, int64(size))
+	view := buffer.NewViewSize(size)
+	it.Read(view.AsSlice())
 	charge := int64(size) + sizeofSkb
 	e.inUse.Add(charge)
 	return stack.NewPacketBuffer(stack.PacketBufferOptions{
 		ReserveHeaderBytes: header.UDPMinimumSize + int(w.route.MaxHeaderLength()),
-		Payload:            data,
+		Payload:            buffer.MakeWithView(view),
 		Mark:               e.is.Mark(),
 		OnRelease: func() {
 			was := e.inUse.Add(-charge) + charge

@@ -18,6 +18,7 @@ type datagram struct {
 	buf []byte
 	n   int
 
+	filled   int // by Write
 	proto    tcpip.NetworkProtocolNumber
 	src, dst tcpip.Address
 	srcPort  uint16
@@ -62,6 +63,13 @@ func (d *datagram) release() {
 
 // packet is the datagram with its header.
 func (d *datagram) packet() []byte { return d.buf[:header.UDPMinimumSize+d.n] }
+
+// Write implements io.Writer: it appends to the payload, and passes over what
+// has no room.
+func (d *datagram) Write(b []byte) (int, error) {
+	d.filled += copy(d.payload()[d.filled:], b)
+	return len(b), nil
+}
 
 func (d *datagram) payload() []byte { return d.packet()[header.UDPMinimumSize:] }
 

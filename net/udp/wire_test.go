@@ -3,6 +3,7 @@ package udp_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func (m *machine) addr(family int, port uint16) socket.Sockaddr {
 }
 
 // cabled returns two machines, joined by a cable for frames of 1514 bytes.
-func cabled(t *testing.T) (a, b *machine) {
+func cabled(t testing.TB) (a, b *machine) {
 	t.Helper()
 	if err := families.Register(); err != nil {
 		t.Fatal(err)
@@ -71,7 +72,7 @@ func cabled(t *testing.T) (a, b *machine) {
 }
 
 // awaitAddress waits until duplicate address detection has passed.
-func (m *machine) awaitAddress(t *testing.T) {
+func (m *machine) awaitAddress(t testing.TB) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		fd := m.open(t, socket.AF_INET6)
@@ -89,7 +90,7 @@ func (m *machine) awaitAddress(t *testing.T) {
 	}
 }
 
-func (m *machine) open(t *testing.T, family int) int {
+func (m *machine) open(t testing.TB, family int) int {
 	t.Helper()
 	fd, err := m.Socket(family, socket.SOCK_DGRAM, 0)
 	if err != nil {
@@ -99,7 +100,7 @@ func (m *machine) open(t *testing.T, family int) int {
 }
 
 // bound returns a socket on a port of the machine's own address.
-func (m *machine) bound(t *testing.T, family int) (int, socket.Sockaddr) {
+func (m *machine) bound(t testing.TB, family int) (int, socket.Sockaddr) {
 	t.Helper()
 	fd := m.open(t, family)
 	if err := m.Bind(fd, m.addr(family, 0)); err != nil {
@@ -318,6 +319,36 @@ func TestUnreachableOverTheWire(t *testing.T) {
 			n, err := a.RecvMsg(from, &m, socket.MSG_ERRQUEUE)
 			if err != nil || string(m.Iov[0][:n]) != "hello?" || m.Name != nobody {
 				t.Errorf("queued %q to %v, %v; want what was sent to %v", m.Iov[0][:n], m.Name, err, nobody)
+			}
+		})
+	}
+}
+
+// BenchmarkOverTheWire sends 64 bytes over a cable and receives them.
+func BenchmarkOverTheWire(b *testing.B) {
+	for _, connected := range []bool{false, true} {
+		b.Run(fmt.Sprintf("connected=%v", connected), func(b *testing.B) {
+			one, two := cabled(b)
+			from, _ := one.bound(b, socket.AF_INET)
+			to, addr := two.bound(b, socket.AF_INET)
+			if connected {
+				one.Connect(from, addr)
+			}
+			buf := make([]byte, 64)
+			b.ReportAllocs()
+			for b.Loop() {
+				var err error
+				if connected {
+					_, err = one.Send(from, buf, 0)
+				} else {
+					_, err = one.SendTo(from, buf, 0, addr)
+				}
+				if err == nil {
+					_, err = two.Recv(to, buf, 0)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}
