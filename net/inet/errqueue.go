@@ -60,9 +60,12 @@ func (is *Sock) extendedErr(e *tcpip.SockError) []byte {
 	b[4] = byte(e.Cause.Origin())
 	b[5], b[6] = e.Cause.Type(), e.Cause.Code()
 	binary.NativeEndian.PutUint32(b[8:], e.Cause.Info())
-	// Only ports are told to be unreachable, which is what the destination
-	// itself tells. What gVisor calls the offender is this machine.
+	// Of a stream only ports are told to be unreachable, which is what the
+	// destination itself tells. What gVisor calls the offender is this machine.
 	offender := tcpip.FullAddress{Addr: e.Dst.Addr, NIC: e.Dst.NIC}
+	if is.Type == socket.SOCK_DGRAM {
+		offender.Addr = e.Offender.Addr
+	}
 	if !e.Cause.Origin().IsICMPErr() {
 		return append(b, make([]byte, is.sizeofName())...)
 	}

@@ -120,6 +120,9 @@ func (is *Sock) Ensure() (*Endpoint, error) {
 	return ep, nil
 }
 
+// A Rebinder is an endpoint that is as it was when Bind fails.
+type Rebinder interface{ Rebinds() }
+
 // An EndpointMaker is an EndpointProto whose endpoints are not those that the
 // stack makes for a transport protocol, as raw sockets' are not.
 type EndpointMaker interface {
@@ -172,8 +175,8 @@ func (is *Sock) ForgetPort() { is.sport = 0 }
 func (is *Sock) releaseEntry() { is.sw.put(is.entry) }
 
 // Bind binds the endpoint to the address that the family has checked, and
-// remembers it. Locked. On failure a fresh endpoint takes its place: gVisor's
-// may keep half of what was tried.
+// remembers it. Locked. On failure a fresh endpoint takes its place, but for a
+// [Rebinder]: gVisor's may keep half of what was tried.
 func (is *Sock) Bind(addr socket.Sockaddr) error {
 	if lo, hi, set := is.localPorts(); set && addr.Port == 0 {
 		return is.bindInRange(addr, lo, hi)
@@ -200,7 +203,9 @@ func (is *Sock) bindPort(addr socket.Sockaddr) error {
 		return err
 	}
 	if terr := ep.Bind(is.FullAddress(addr)); terr != nil {
-		is.TakeEndpoint().Close()
+		if _, whole := ep.Endpoint.(Rebinder); !whole {
+			is.TakeEndpoint().Close()
+		}
 		if _, ok := terr.(*tcpip.ErrNoPortAvailable); ok {
 			// inet_csk_get_port has only this answer.
 			return errno.EADDRINUSE

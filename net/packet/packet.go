@@ -88,16 +88,23 @@ func (p *sock) hook() error {
 		return errno.FromTCPIP(terr)
 	}
 	p.hooked = true
-	p.Net.Watch()
+	if p.watches() {
+		p.Net.Watch()
+	}
 	return nil
 }
+
+// watches reports whether packets within the machine are seen.
+func (p *sock) watches() bool { return p.ifindex == 0 || p.ifindex == netdev.LoopbackIndex }
 
 // unhook ends it; nothing is received once it returns (unregister_prot_hook).
 // Locked.
 func (p *sock) unhook() {
 	if p.hooked {
 		p.Net.IP().UnregisterPacketEndpoint(tcpip.NICID(p.ifindex), tcpip.NetworkProtocolNumber(p.num), p.tap)
-		p.Net.Unwatch()
+		if p.watches() {
+			p.Net.Unwatch()
+		}
 	}
 	p.hooked = false
 }

@@ -124,7 +124,7 @@ func (e *endpoint) become(next *binding) tcpip.Error {
 	e.at.Store(next)
 	e.table.moved(old.id.LocalPort)
 	e.table.moved(next.id.LocalPort)
-	if old.route != nil {
+	if old.route != nil && old.route != next.route {
 		old.route.Release()
 	}
 	if old.res != nil && old.res != next.res {
@@ -177,6 +177,18 @@ func (e *endpoint) Connect(addr tcpip.FullAddress) tcpip.Error {
 		return terr
 	}
 	return nil
+}
+
+// deviceSet follows a change of SO_BINDTODEVICE: from now on the endpoint
+// receives by that interface alone.
+func (e *endpoint) deviceSet() tcpip.Error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	next := *e.at.Load()
+	if next.device = tcpip.NICID(e.ops.GetBindToDevice()); len(next.protos) == 0 {
+		return nil
+	}
+	return e.become(&next)
 }
 
 // findRoute finds the way to an address from the endpoint, and the interface

@@ -59,6 +59,7 @@ var (
 	_ tcpip.Endpoint             = (*endpoint)(nil)
 	_ stack.TransportEndpoint    = (*endpoint)(nil)
 	_ tcpip.SocketOptionsHandler = (*endpoint)(nil)
+	_ inet.Rebinder              = (*endpoint)(nil)
 )
 
 func newEndpoint(is *inet.Sock, network tcpip.NetworkProtocolNumber) *endpoint {
@@ -233,6 +234,9 @@ func (*endpoint) ModerateRecvBuf(int) {}
 
 // SetOwner implements tcpip.Endpoint; packets have none.
 func (*endpoint) SetOwner(tcpip.PacketOwner) {}
+
+// Rebinds implements inet.Rebinder.
+func (*endpoint) Rebinds() {}
 
 // Wait implements stack.TransportEndpoint; there are no goroutines.
 func (*endpoint) Wait() {}

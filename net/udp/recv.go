@@ -18,10 +18,16 @@ func (e *endpoint) recv(m *socket.Msghdr, flags int) (n int, err error) {
 	}
 	off := e.is.PeekOff()
 	if flags&socket.MSG_PEEK != 0 {
-		found := e.q.peek(off, func(d *datagram, at int) { n = e.hand(m, d, at, flags) })
+		var info datagram // without its buffer, which another receive may take
+		found := e.q.peek(off, func(d *datagram, at int) {
+			n = fill(m, d, at)
+			info = *d
+			info.buf = nil
+		})
 		if !found {
 			return 0, errno.EAGAIN
 		}
+		n = e.describe(m, &info, n, flags)
 		if off >= 0 {
 			e.is.MovePeekOff(n)
 		}
@@ -31,7 +37,7 @@ func (e *endpoint) recv(m *socket.Msghdr, flags int) (n int, err error) {
 	if d == nil {
 		return 0, errno.EAGAIN
 	}
-	n = e.hand(m, d, 0, flags)
+	n = e.describe(m, d, fill(m, d, 0), flags)
 	d.release()
 	if off >= 0 {
 		e.is.MovePeekOff(-n)
@@ -39,16 +45,21 @@ func (e *endpoint) recv(m *socket.Msghdr, flags int) (n int, err error) {
 	return n, nil
 }
 
-// hand copies what of d begins at off to m, and tells about it.
-func (e *endpoint) hand(m *socket.Msghdr, d *datagram, off, flags int) int {
+// fill copies what of d begins at off to m, and returns how much that is.
+func fill(m *socket.Msghdr, d *datagram, off int) int {
 	it := m.Iter()
-	room := it.Len()
 	rest := d.payload()[off:]
-	n := min(room, len(rest))
+	n := min(it.Len(), len(rest))
 	it.Write(rest[:n])
-	if n < d.n-off {
+	if n < len(rest) {
 		m.Flags |= socket.MSG_TRUNC
 	}
+	return n
+}
+
+// describe tells where d came from and what else the Sock wants to know, and
+// returns what the receive does, n bytes having been copied.
+func (e *endpoint) describe(m *socket.Msghdr, d *datagram, n, flags int) int {
 	m.Name, m.HasName = e.is.ToSockaddr(tcpip.FullAddress{Addr: d.src, Port: d.srcPort, NIC: d.nic}), true
 	e.is.TellStamp(m, time.Unix(0, d.at))
 	e.is.TellDrops(m, d.drops)

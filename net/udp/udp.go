@@ -64,7 +64,18 @@ func (*Proto) Filters(*socket.Sock) bool { return true }
 func (*Proto) ApplyOptions(*inet.Sock, tcpip.Endpoint) {}
 
 // OptionSet implements socket.OptionWatcher.
-func (*Proto) OptionSet(sk *socket.Sock, name int) { inet.Of(sk).OptionSet(name) }
+func (*Proto) OptionSet(sk *socket.Sock, name int) {
+	is := inet.Of(sk)
+	is.OptionSet(name)
+	if name != socket.SO_BINDTODEVICE && name != socket.SO_BINDTOIFINDEX {
+		return
+	}
+	if ep := is.Endpoint(); ep != nil {
+		if e, own := ep.Endpoint.(*endpoint); own {
+			e.deviceSet()
+		}
+	}
+}
 
 // State implements socket.Proto.
 func (*Proto) State(sk *socket.Sock) socket.State {

@@ -264,6 +264,34 @@ func TestFilterOverTheWire(t *testing.T) {
 	b.receives(t, to, []byte("yes"))
 }
 
+// TestBoundToDeviceLater: SO_BINDTODEVICE holds from when it is set, on a
+// socket that is bound already.
+func TestBoundToDeviceLater(t *testing.T) {
+	a, b := cabled(t)
+	from := a.open(t, socket.AF_INET)
+	to := b.open(t, socket.AF_INET)
+	if err := b.Bind(to, socket.SockaddrInet4([4]byte{}, 7798)); err != nil {
+		t.Fatal(err)
+	}
+	device := func(name string) {
+		if err := b.SetSockOpt(to, socket.SOL_SOCKET, socket.SO_BINDTODEVICE, []byte(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send := func(text string) {
+		if _, err := a.SendTo(from, []byte(text), 0, b.addr(socket.AF_INET, 7798)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send("any") // and the neighbour is known: no datagram is late
+	b.receives(t, to, []byte("any"))
+	device("lo")
+	send("not by lo")
+	device("eth0")
+	send("by eth0")
+	b.receives(t, to, []byte("by eth0"))
+}
+
 // TestMulticastAllIPv6 is IPV6_MULTICAST_ALL: who is no member receives what
 // was sent to a group of the machine's, unless it is off.
 func TestMulticastAllIPv6(t *testing.T) {
