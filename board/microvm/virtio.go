@@ -25,32 +25,27 @@ const (
 	ioapic1First = 24
 )
 
-// probe returns the network devices. QEMU puts its first device into the last
+// probe returns the devices. QEMU puts its first device into the last
 // slot, so they are in the order of its command line.
-func probe(c boot.Config) []nic.Device {
-	disable := pc.Disabled(c)
+func probe(c boot.Config) (devices pc.Devices) {
 	amd64.AddIOAPIC(ioapic0Base, ioapic0First)
 	two := amd64.AddIOAPIC(ioapic1Base, ioapic1First) != 0
 
-	var nics []nic.Device
 	for _, s := range slices.Backward(slots(c.Slots, two, amd64.HasACPI())) {
 		for _, found := range virtio.Probe(mmio.At, uintptr(s.Base), uintptr(s.Size), 1) {
-			if found.Err != nil {
+			switch {
+			case found.Err != nil:
 				pc.Warn("%v", found.Err)
-				continue
+			case found.ID == virtio.DeviceEntropy:
+				devices.Entropy = append(devices.Entropy, found.Transport)
+			case found.ID == virtio.DeviceNet:
+				devices.Net = append(devices.Net, func(disable virtio.Features) (nic.Device, error) {
+					return open(found, irq.Line(s.IRQ), disable)
+				})
 			}
-			if found.ID != virtio.DeviceNet {
-				continue
-			}
-			d, err := open(found, irq.Line(s.IRQ), disable)
-			if err != nil {
-				pc.Warn("%v", err)
-				continue
-			}
-			nics = append(nics, d)
 		}
 	}
-	return nics
+	return devices
 }
 
 // open makes a network device of what is in a slot.

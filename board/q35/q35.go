@@ -28,24 +28,26 @@ const (
 // init finds out what is in the machine and registers it.
 func init() { pc.Register("q35", probe) }
 
-// probe returns the network devices, in the order of their addresses.
-func probe(c boot.Config) []nic.Device {
-	disable := pc.Disabled(c)
+// probe returns the devices, in the order of their addresses.
+func probe(boot.Config) (devices pc.Devices) {
 	amd64.AddIOAPIC(ioapicBase, ioapicFirst)
 
-	var nics []nic.Device
 	for _, f := range bus().Scan() {
-		if virtio.PCIDeviceID(f) != virtio.DeviceNet {
-			continue
+		switch virtio.PCIDeviceID(f) {
+		case virtio.DeviceEntropy:
+			t, err := virtio.NewPCI(f)
+			if err != nil {
+				pc.Warn("%v", err)
+				continue
+			}
+			devices.Entropy = append(devices.Entropy, t)
+		case virtio.DeviceNet:
+			devices.Net = append(devices.Net, func(disable virtio.Features) (nic.Device, error) {
+				return open(f, disable)
+			})
 		}
-		d, err := open(f, disable)
-		if err != nil {
-			pc.Warn("%v", err)
-			continue
-		}
-		nics = append(nics, d)
 	}
-	return nics
+	return devices
 }
 
 // bus returns PCI, whose configuration space is then mapped.

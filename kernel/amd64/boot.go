@@ -44,10 +44,8 @@ func hwinit0() {
 	if memmapEntries == 0 {
 		stop("no memory map: boot by PVH (QEMU -kernel) with start info version 1 or later")
 	}
-	if !cpuHas(ecxRDRAND) {
-		stop("this CPU lacks RDRAND, which random numbers need: choose another one, as QEMU's -cpu max or qemu64,+rdrand")
-	}
 
+	initGenerator()
 	initTables()
 	initPaging(uint64(ramStart) + uint64(ramSize))
 	initVector()

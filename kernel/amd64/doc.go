@@ -24,6 +24,12 @@
 // One processor runs Go. The per-processor state (interrupt stacks, wake flag, timer)
 // is in one place each, for the day when there are more.
 //
+// # Random numbers
+//
+// They come from RDRAND, or else from the source that the board gives
+// ([SetEntropySource]). Until then, without RDRAND, nothing but the Go runtime's own start gets any; a
+// program that asks in a package which is initialised before the board stops with a message.
+//
 // # Left out
 //
 // Application processors, x2APIC, TSC-deadline timers, write-xor-execute pages.

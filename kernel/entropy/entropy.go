@@ -1,5 +1,5 @@
 // Package entropy fills memory from a hardware random number generator that
-// can run dry.
+// can run dry, or be broken.
 //
 // Reference: Intel Digital Random Number Generator (DRNG) Software
 // Implementation Guide 2.1, §5.2.1 (retries).
@@ -11,38 +11,23 @@ const retries = 10
 
 // Fill fills b with the words that next yields, each of which comes with a flag
 // that says whether it is valid. It returns false, with b partly filled, when the
-// generator fails ten times in a row or yields the same word again and again: 64
-// equal bits in three consecutive words are a broken generator (as in
-// AMD's erratum after resume, which returned all ones), not chance.
+// generator fails ten times in a row or yields the same word three times.
 //
 // It does not allocate, so a kernel can use it before its runtime is set up. It may be
 // called concurrently if next may.
 func Fill(b []byte, next func() (word uint64, ok bool)) bool {
-	var last uint64
-	same := 0
-
-	for first := true; len(b) > 0; first = false {
+	var check check
+	for len(b) > 0 {
 		w, ok := retry(next)
-		if !ok {
+		if !ok || !check.ok(w) {
 			return false
 		}
-
-		if !first && w == last {
-			if same++; same == 2 {
-				return false
-			}
-		} else {
-			same = 0
-		}
-		last = w
-
 		for i := 0; i < 8 && len(b) > 0; i++ {
 			b[0] = byte(w)
 			w >>= 8
 			b = b[1:]
 		}
 	}
-
 	return true
 }
 

@@ -90,6 +90,13 @@ func TestCPUModels(t *testing.T) {
 	}
 }
 
+// TestEntropyDevice serves on a CPU without a generator of its own, with the numbers of a device.
+func TestEntropyDevice(t *testing.T) {
+	device := map[string]string{"microvm": "virtio-rng-device", "q35": "virtio-rng-pci"}[Board]
+	needs(t, "virtio-rng device", func(*qemu.Board) bool { return device != "" })
+	bootStatus(t, qemu.Config{CPU: "qemu64,-rdrand", Devices: []string{device}})
+}
+
 func TestTwoCPUs(t *testing.T) {
 	needs(t, "second CPU", func(b *qemu.Board) bool { return b.MaxCPUs > 1 })
 	bootStatus(t, qemu.Config{CPUs: 2})

@@ -9,15 +9,26 @@ import (
 	"os"
 
 	"github.com/tamanet/tamanet/board"
+	"github.com/tamanet/tamanet/drivers/dma"
 	"github.com/tamanet/tamanet/drivers/nic"
 	"github.com/tamanet/tamanet/drivers/virtio"
 	"github.com/tamanet/tamanet/drivers/virtionet"
+	"github.com/tamanet/tamanet/drivers/virtiorng"
 	"github.com/tamanet/tamanet/kernel/amd64" // boots the processor
 	"github.com/tamanet/tamanet/kernel/boot"
 )
 
-// Register registers the machine of that name, with the network devices that probe finds in it.
-func Register(name string, probe func(boot.Config) []nic.Device) {
+// Devices are the VIRTIO devices of a machine.
+type Devices struct {
+	// Entropy are the transports of entropy devices.
+	Entropy []virtio.Transport
+	// Net open the network devices, in the machine's own order.
+	Net []func(disable virtio.Features) (nic.Device, error)
+}
+
+// Register registers the machine of that name, with the devices that probe finds in it. Random numbers are
+// there before a network device is opened.
+func Register(name string, probe func(boot.Config) Devices) {
 	cmdline := amd64.Cmdline()
 	c := boot.Parse(cmdline)
 	for _, w := range c.Warnings {
@@ -29,15 +40,48 @@ func Register(name string, probe func(boot.Config) []nic.Device) {
 		Warn("%d MiB of RAM are not used: they do not follow on the kernel's own, which ends at the PCI hole", left>>20)
 	}
 
+	devices := probe(c)
+	seed(devices.Entropy)
+
 	board.Register(&board.Machine{
 		Name:    name,
 		CPU:     amd64.Brand(),
 		RAM:     boot.RAM(amd64.Memory()),
 		Usable:  amd64.Usable(),
 		Cmdline: cmdline,
-		NICs:    probe(c),
+		NICs:    open(devices, disabled(c)),
 		Net:     userNetwork(),
 	})
+}
+
+// seed has random numbers come from the first entropy device that works, where the processor has no generator. The machine
+// stops when there is none.
+func seed(devices []virtio.Transport) {
+	if amd64.HasRDRAND() {
+		return
+	}
+	for _, t := range devices {
+		d, err := virtiorng.New(virtiorng.Config{Transport: t, Memory: dma.Heap{}})
+		if err == nil {
+			amd64.SetEntropySource(d)
+			return
+		}
+		Warn("%v", err)
+	}
+	amd64.SetEntropySource(nil)
+}
+
+// open returns the network devices that work.
+func open(devices Devices, disable virtio.Features) (nics []nic.Device) {
+	for _, open := range devices.Net {
+		d, err := open(disable)
+		if err != nil {
+			Warn("%v", err)
+			continue
+		}
+		nics = append(nics, d)
+	}
+	return nics
 }
 
 // userNetwork is what QEMU's user networking expects of its first guest
@@ -51,8 +95,8 @@ func userNetwork() board.NetDefaults {
 	}
 }
 
-// Disabled returns the features that virtio_net.disable= names.
-func Disabled(c boot.Config) (f virtio.Features) {
+// disabled returns the features that virtio_net.disable= names.
+func disabled(c boot.Config) (f virtio.Features) {
 	for _, name := range c.NetDisable {
 		bits, err := virtionet.ParseFeatures(name)
 		if err != nil {

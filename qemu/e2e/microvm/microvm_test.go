@@ -128,6 +128,28 @@ func TestWithoutRDRANDSaysSoAndStops(t *testing.T) {
 	}
 }
 
+func TestEntropyDevice(t *testing.T) {
+	var last string
+	for range 2 {
+		console := runBoard(t, "random", 0, qemu.Config{CPU: "qemu64", Devices: []string{"virtio-rng-device"}})
+		// How long it took follows.
+		if n, _, _ := strings.Cut(value(t, console, "random"), " "); n == last {
+			t.Errorf("two boots give the same: %s", n)
+		} else {
+			last = n
+		}
+	}
+}
+
+// TestEntropyDeviceThatRunsDry has a device with one byte for as long as the test runs.
+func TestEntropyDeviceThatRunsDry(t *testing.T) {
+	console := runBoard(t, "random", 1, qemu.Config{CPU: "qemu64", Devices: []string{"virtio-rng-device,max-bytes=1,period=3600000"}})
+	lines := strings.Split(strings.TrimSpace(console), "\n")
+	if len(lines) != 1 || !strings.Contains(lines[0], "delivers no random numbers") {
+		t.Errorf("console %q, want one line about random numbers", lines)
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	for _, tt := range []struct {
 		do   string
