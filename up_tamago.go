@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/tamanet/tamanet/board"
 	"github.com/tamanet/tamanet/kernel/boot"
@@ -56,7 +57,9 @@ func up(m *board.Machine) error {
 
 	var errs []error
 	for i, dev := range m.NICs {
-		e, err := link.New(dev, link.Options{})
+		// The interface's index is known later than the device can announce something.
+		var index atomic.Int32
+		e, err := link.New(dev, link.Options{OnAnnounce: func() { st.Announce(int(index.Load())) }})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("eth%d: %w", i, err))
 			continue
@@ -65,7 +68,8 @@ func up(m *board.Machine) error {
 		if i == 0 && cfg.Addr.IsValid() {
 			iface.Addresses = []netip.Prefix{cfg.Addr}
 		}
-		_, err = st.AddInterface(iface)
+		n, err := st.AddInterface(iface)
+		index.Store(int32(n))
 		if err == nil && i == 0 {
 			err = addDefaultRoute(st, iface.Name, cfg)
 		}

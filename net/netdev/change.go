@@ -18,7 +18,7 @@ func (s *Stack) InterfaceByIndex(index int) (Interface, bool) {
 	if !ok || index <= 0 {
 		return Interface{}, false
 	}
-	return snapshot(tcpip.NICID(index), *info), true
+	return s.snapshot(tcpip.NICID(index), *info), true
 }
 
 // SetUp brings an interface up or down; down it neither sends nor receives
@@ -32,12 +32,6 @@ func (s *Stack) SetUp(index int, up bool) error {
 	return deviceError(change(tcpip.NICID(index)))
 }
 
-// SetPromiscuous makes an interface take packets for other addresses, or no
-// longer (IFF_PROMISC). ENODEV.
-func (s *Stack) SetPromiscuous(index int, on bool) error {
-	return deviceError(s.ip.SetPromiscuousMode(tcpip.NICID(index), on))
-}
-
 // SetMTU sets an interface's MTU in bytes of IP packet. EINVAL below 68, the
 // least that IPv4 allows (RFC 791), or above 65536; ENODEV.
 func (s *Stack) SetMTU(index, mtu int) error {
@@ -46,21 +40,6 @@ func (s *Stack) SetMTU(index, mtu int) error {
 	}
 	defer s.changed()
 	return deviceError(s.ip.SetNICMTU(tcpip.NICID(index), uint32(mtu)))
-}
-
-// SetHardwareAddr sets an interface's hardware address, of 6 bytes. EINVAL,
-// EOPNOTSUPP where the link has none, ENODEV.
-func (s *Stack) SetHardwareAddr(index int, addr net.HardwareAddr) error {
-	i, ok := s.InterfaceByIndex(index)
-	switch {
-	case !ok:
-		return errno.ENODEV
-	case i.Flags&IFF_LOOPBACK != 0 || len(i.HardwareAddr) == 0:
-		return errno.EOPNOTSUPP
-	case len(addr) != header.EthernetAddressSize || addr[0]&1 != 0:
-		return errno.EADDRNOTAVAIL
-	}
-	return deviceError(s.ip.SetNICAddress(tcpip.NICID(index), tcpip.LinkAddress(addr)))
 }
 
 // AddAddress assigns an address with its prefix, which also becomes a route.

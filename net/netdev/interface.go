@@ -90,12 +90,14 @@ func (s *Stack) AddInterface(cfg InterfaceConfig) (index int, err error) {
 		return 0, fmt.Errorf("netdev: interface %q: %w", cfg.Name, errno.FromTCPIP(terr))
 	}
 	s.nextID++
+	s.devices.Store(id, &device{link: cfg.Link})
 	if cfg.MTU != 0 {
 		cfg.Link.SetMTU(uint32(cfg.MTU))
 	}
 	for _, p := range cfg.Addresses {
 		if err := s.addAddress(id, p); err != nil {
 			s.ip.RemoveNIC(id)
+			s.devices.Delete(id)
 			return 0, fmt.Errorf("netdev: interface %q: address %v: %w", cfg.Name, p, err)
 		}
 	}
@@ -140,19 +142,19 @@ func (s *Stack) addAddress(id tcpip.NICID, p netip.Prefix) error {
 func (s *Stack) Interfaces() []Interface {
 	var list []Interface
 	for id, info := range s.ip.NICInfo() {
-		list = append(list, snapshot(id, info))
+		list = append(list, s.snapshot(id, info))
 	}
 	slices.SortFunc(list, func(a, b Interface) int { return cmp.Compare(a.Index, b.Index) })
 	return list
 }
 
-func snapshot(id tcpip.NICID, info stack.NICInfo) Interface {
+func (s *Stack) snapshot(id tcpip.NICID, info stack.NICInfo) Interface {
 	i := Interface{
 		Index:        int(id),
 		Name:         info.Name,
 		HardwareAddr: net.HardwareAddr(info.LinkAddress),
 		MTU:          int(info.MTU),
-		Flags:        flags(info),
+		Flags:        flags(info, s.device(int(id)).isPromiscuous()),
 		Counters: Counters{
 			RxPackets: info.Stats.Rx.Packets.Value(),
 			RxBytes:   info.Stats.Rx.Bytes.Value(),
@@ -180,13 +182,13 @@ func sum(m *tcpip.IntegralStatCounterMap) (n uint64) {
 	return n
 }
 
-func flags(info stack.NICInfo) InterfaceFlags {
+func flags(info stack.NICInfo, promiscuous bool) InterfaceFlags {
 	var f InterfaceFlags
 	if info.Flags.Running {
 		// gVisor's own Up is always set.
 		f = IFF_UP | IFF_RUNNING
 	}
-	if info.Flags.Promiscuous {
+	if promiscuous {
 		f |= IFF_PROMISC
 	}
 	switch {

@@ -44,6 +44,7 @@ type Stack struct {
 	Sysctl Sysctl
 
 	generic sync.Map // per-network data of families, by their key
+	devices sync.Map // of *device, by tcpip.NICID
 
 	generation atomic.Uint64
 	watchers   atomic.Int32

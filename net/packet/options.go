@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"sync/atomic"
 
-	"gvisor.dev/gvisor/pkg/tcpip"
-
 	"github.com/tamanet/tamanet/net/errno"
 	"github.com/tamanet/tamanet/net/socket"
 )
@@ -224,10 +222,12 @@ func addMembership(sk *socket.Sock, val []byte) error {
 			return nil
 		}
 	}
-	p.members = append(p.members, m)
 	if m.kind == PACKET_MR_PROMISC {
-		promisc(p, m.ifindex, 1)
+		if err := p.Net.AddPromiscuity(int(m.ifindex), 1); err != nil {
+			return err
+		}
 	}
+	p.members = append(p.members, m)
 	return nil
 }
 
@@ -252,7 +252,7 @@ func dropMembership(sk *socket.Sock, val []byte) error {
 		if e.count--; e.count == 0 {
 			p.members = append(p.members[:i], p.members[i+1:]...)
 			if m.kind == PACKET_MR_PROMISC {
-				promisc(p, m.ifindex, -1)
+				p.Net.AddPromiscuity(int(m.ifindex), -1)
 			}
 		}
 		return nil
@@ -264,23 +264,8 @@ func dropMembership(sk *socket.Sock, val []byte) error {
 func (p *sock) dropAll() {
 	for _, m := range p.members {
 		if m.kind == PACKET_MR_PROMISC {
-			promisc(p, m.ifindex, -1)
+			p.Net.AddPromiscuity(int(m.ifindex), -1)
 		}
 	}
 	p.members = nil
-}
-
-// promisc counts who wants every frame of an interface (dev_set_promiscuity).
-func promisc(p *sock, ifindex int32, n int) {
-	l := p.links
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	was := l.promisc[ifindex]
-	if l.promisc == nil {
-		l.promisc = map[int32]int{}
-	}
-	l.promisc[ifindex] = was + n
-	if on := was+n > 0; on != (was > 0) {
-		p.Net.IP().SetPromiscuousMode(tcpip.NICID(ifindex), on)
-	}
 }

@@ -268,9 +268,6 @@ type link struct {
 // does not change.
 type links struct {
 	m sync.Map // of *link, by int32
-
-	mu      sync.Mutex
-	promisc map[int32]int // how many want every frame
 }
 
 type linksKey struct{}

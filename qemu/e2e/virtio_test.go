@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tamanet/tamanet/qemu"
 )
@@ -172,5 +174,39 @@ func TestVirtioNetFeatures(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestVirtioNetAnnounces has QEMU ask for an announcement, as after a migration, and looks for the gratuitous ARP among
+// the frames that leave the card.
+func TestVirtioNetAnnounces(t *testing.T) {
+	dump := filepath.Join(t.TempDir(), "frames.pcap")
+	_, q := bootVirtio(t, qemu.Config{More: []string{"-object", "filter-dump,id=dump,netdev=net0,file=" + dump}})
+	find := func() (n int) {
+		b, err := os.ReadFile(dump)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Ethernet's type, and an ARP request by 10.0.2.15 for itself.
+		request, self := []byte("\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01"), []byte{10, 0, 2, 15}
+		for i := bytes.Index(b, request); i >= 0; i = bytes.Index(b, request) {
+			if b = b[i+len(request):]; len(b) >= 20 && bytes.Equal(b[6:10], self) && bytes.Equal(b[16:20], self) {
+				n++
+			}
+		}
+		return n
+	}
+	before := find()
+	err := q.Execute("announce-self", map[string]any{"initial": 50, "max": 50, "rounds": 1, "step": 10}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := Context(t, Patience)
+	for find() == before {
+		select {
+		case <-ctx.Done():
+			t.Fatal("no gratuitous ARP left the card")
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
