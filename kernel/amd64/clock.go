@@ -45,33 +45,44 @@ func nanotime() int64 {
 
 // initClock finds the counter's rate and the time of day. It runs in hwinit0.
 func initClock() {
-	hz := tscRate()
+	kvm, wall, ok := kvmClock()
+	var kvmRate uint64
+	if ok {
+		kvmRate = kvm.Rate()
+	}
+	hz := tscRate(kvmRate)
 	if hz == 0 {
-		stop("the TSC's rate is unknown: neither CPUID nor the 8254 timer tells it (QEMU: -M microvm,pit=on)")
+		stop("the TSC's rate is unknown: neither KVM, CPUID nor the 8254 timer tells it (QEMU: -M microvm,pit=on)")
 	}
 
-	sec, ok := clock.ReadRTC(readCMOS)
+	sec, rtc := clock.ReadRTC(readCMOS)
 	timebase.base = rdtsc()
 	timebase.hz = hz
 	timebase.toNS = clock.NewRatio(1e9, hz)
 	timebase.boot = sec * 1e9
-	timebase.wall = ok
-	if !ok {
+	if ok && wall != 0 {
+		// To the nanosecond, where the real-time clock has seconds.
+		if now := wall + int64(kvm.At(timebase.base)); !rtc || max(now-timebase.boot, timebase.boot-now) < maxWallError {
+			timebase.boot, rtc = now, true
+		}
+	}
+	timebase.wall = rtc
+	if !rtc {
 		puts("tamanet: no real-time clock: the date begins in 1970 (QEMU: -M microvm,rtc=on)\n")
 	}
 }
 
 // tscRate returns the time stamp counter's rate in Hz, 0 when nothing tells.
-// What CPUID states is exact, so it wins over the measurement that confirms
+// What KVM (0 for nothing) and CPUID state is exact, so it wins over the measurement that confirms
 // it; alone, each is believed.
-func tscRate() uint64 {
+func tscRate(kvm uint64) uint64 {
 	outb(pitGate, inb(pitGate)&^3|1)
 	outb(pitCommand, pitMode0)
 	outb(pitChannel2, 0xff)
 	outb(pitChannel2, 0xff)
 	measured := clock.Rate(rdtsc, pitCount, 0xffff, pitWindow, pitHz)
 
-	return clock.ChooseRate(measured, hypervisorRate(), crystalRate())
+	return clock.ChooseRate(measured, kvm, hypervisorRate(), crystalRate())
 }
 
 // pitCount returns the ticks that channel 2 counted, modulo 2^16.

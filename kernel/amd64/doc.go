@@ -9,6 +9,7 @@
 //     (SDM), edition 078
 //   - Xen x86/HVM direct boot ABI (PVH), docs/misc/pvh.pandoc
 //   - 82093AA I/O APIC datasheet, 8254 and MC146818 datasheets
+//   - Linux Documentation/virt/kvm/x86 (CPUID leaves and MSRs of KVM)
 //
 // # Memory
 //
