@@ -43,7 +43,7 @@
 //	SO_DOMAIN                works
 //	SO_RXQ_OVFL              works
 //	SO_WIFI_STATUS           ENOPROTOOPT there is no wireless
-//	SO_PEEK_OFF              works       on UDP; elsewhere MSG_PEEK reads from the front
+//	SO_PEEK_OFF              works       on UDP and AF_UNIX; on TCP MSG_PEEK reads from the front
 //	SO_NOFCS                 ENOPROTOOPT devices append the frame check sequence
 //	SO_LOCK_FILTER           works
 //	SO_SELECT_ERR_QUEUE      stored      POLLERR alone tells of queued errors

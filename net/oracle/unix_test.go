@@ -131,7 +131,7 @@ func unixScenarios() []scenario {
 	var list []scenario
 	for _, part := range []func() []scenario{
 		unixCreateScenarios, unixNameScenarios, unixConnectScenarios, unixStreamScenarios,
-		unixDgramScenarios, unixCloseScenarios, unixRightsScenarios, unixCredScenarios,
+		unixDgramScenarios, unixPeekScenarios, unixCloseScenarios, unixRightsScenarios, unixCredScenarios,
 	} {
 		list = append(list, part()...)
 	}

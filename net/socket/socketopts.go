@@ -144,7 +144,7 @@ func moreSocketOptions() []Option {
 		numberOption(SO_BUF_LOCK, "SO_BUF_LOCK", OptionStored, "buffers of a set size are never grown", setBufLock,
 			func(sk *Sock) int { return int(sk.opts.bufLock.Load()) }),
 		{Level: SOL_SOCKET, Name: SO_PEEK_OFF, Label: "SO_PEEK_OFF", State: OptionWorks,
-			Why: "on UDP; elsewhere MSG_PEEK reads from the front", Set: setPeekOff, Get: getPeekOff},
+			Why: "on UDP and AF_UNIX; on TCP MSG_PEEK reads from the front", Set: setPeekOff, Get: getPeekOff},
 		{Level: SOL_SOCKET, Name: SO_PEERNAME, Label: "SO_PEERNAME", Get: getPeerName},
 		{Level: SOL_SOCKET, Name: SO_COOKIE, Label: "SO_COOKIE", Get: getCookie},
 		{Level: SOL_SOCKET, Name: SO_MEMINFO, Label: "SO_MEMINFO", Get: getMemInfo},

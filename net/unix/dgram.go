@@ -316,7 +316,11 @@ func (u *sock) recvOne(m *socket.Msghdr, flags int) (int, error) {
 	}
 	q := &u.q
 	q.recv.Lock()
-	msg := q.peek()
+	off := -1
+	if flags&socket.MSG_PEEK != 0 {
+		off = u.PeekOff()
+	}
+	msg, off := q.peekAt(off)
 	if msg == nil {
 		q.recv.Unlock()
 		return 0, errno.EAGAIN
@@ -324,15 +328,17 @@ func (u *sock) recvOne(m *socket.Msghdr, flags int) (int, error) {
 	m.Name, m.HasName = msg.nameOf()
 	it := m.Iter()
 	it.Truncate = true
-	size, room := len(msg.data), it.Len()
-	it.Write(msg.data)
+	size, room := len(msg.data)-off, it.Len()
+	it.Write(msg.data[off:])
 	scm := socket.ScmCookie{Cred: msg.cred}
 	if flags&socket.MSG_PEEK != 0 {
 		scm.Fp = msg.dupFiles()
+		u.MovePeekOff(min(size, room))
 	} else {
 		scm.Fp = q.detach(msg)
 		q.pop()
 		msg.free()
+		u.MovePeekOff(-size)
 	}
 	q.recv.Unlock()
 	if flags&socket.MSG_PEEK == 0 {

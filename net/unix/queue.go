@@ -18,6 +18,7 @@ type message struct {
 	cred     socket.Ucred
 	fp       *socket.FileList
 	newsk    *sock
+	peeked   bool // an empty datagram that SO_PEEK_OFF has passed
 }
 
 // A queue is a Sock's receive queue. It is a list, as the next message is
@@ -62,6 +63,26 @@ func (q *queue) peek() *message {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.head
+}
+
+// peekAt returns the datagram in which the off-th waiting byte is, and where in
+// it, or nil. A negative offset is the first one's start. The caller holds recv.
+// (__skb_try_recv_from_queue)
+func (q *queue) peekAt(off int) (*message, int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	m := q.head
+	if off < 0 {
+		return m, 0
+	}
+	for m != nil && off >= len(m.data) && (off > 0 || m.peeked) {
+		off -= len(m.data)
+		m = m.next
+	}
+	if m != nil && len(m.data) == 0 {
+		m.peeked = true
+	}
+	return m, off
 }
 
 // after returns the message behind m, or nil.

@@ -120,6 +120,9 @@ func (*streamProto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, 
 		return 0, errno.EOPNOTSUPP
 	}
 	r := streamRead{u: u, m: m, it: m.Iter(), flags: flags, target: 1}
+	if flags&socket.MSG_PEEK != 0 {
+		r.skip = max(u.PeekOff(), 0)
+	}
 	if flags&socket.MSG_WAITALL != 0 {
 		r.target = max(r.it.Len(), 1)
 	}
@@ -141,7 +144,8 @@ type streamRead struct {
 	copied int
 	target int      // how many bytes are waited for
 	begun  bool     // a message was looked at
-	peeked *message // the last message that MSG_PEEK copied
+	skip   int      // how many bytes MSG_PEEK passes over
+	peeked *message // the last message that MSG_PEEK copied or passed over
 }
 
 // read copies until target bytes are there, and waits for them.
@@ -184,6 +188,11 @@ func (r *streamRead) drain() (done bool, err error) {
 		if m == nil {
 			break
 		}
+		if n := len(m.data) - m.off; r.skip > 0 && r.skip >= n {
+			r.skip -= n
+			r.peeked = m
+			continue
+		}
 		if r.take(m) || r.it.Len() == 0 {
 			return true, nil
 		}
@@ -210,11 +219,14 @@ func (r *streamRead) take(m *message) (done bool) {
 		r.scm.Cred = m.cred
 		r.m.Name, r.m.HasName = m.nameOf()
 	}
-	n := min(len(m.data)-m.off, r.it.Len())
-	r.it.Write(m.data[m.off : m.off+n])
+	data := m.data[m.off+r.skip:]
+	n := min(len(data), r.it.Len())
+	r.it.Write(data[:n])
 	r.copied += n
+	r.skip = 0
 	q := &r.u.q
 	if r.flags&socket.MSG_PEEK != 0 {
+		r.u.MovePeekOff(n)
 		r.peeked = m
 		if m.fp != nil {
 			r.scm.Fp = m.dupFiles()
@@ -223,6 +235,7 @@ func (r *streamRead) take(m *message) (done bool) {
 		return false
 	}
 	q.consume(m, n)
+	r.u.MovePeekOff(-n)
 	withFiles := m.fp != nil
 	if withFiles {
 		r.scm.Fp = q.detach(m)
