@@ -115,7 +115,7 @@
 //	SIOCGSTAMPNS          ENOENT       before a message came
 //	SIOCINQ               works        FIONREAD
 //	SIOCOUTQ              works        not on TCP, as gVisor does not tell: ENOTTY
-//	SIOCATMARK            works        never at a mark: urgent data is part of the stream
+//	SIOCATMARK            works        a stream of AF_UNIX; TCP is never at a mark: its urgent data is part of the stream
 //	SIOCGIFCONF           works
 //	SIOCGIFINDEX          works
 //	SIOCGIFNAME           works

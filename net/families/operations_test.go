@@ -190,7 +190,7 @@ var ioctls = []ioctl{
 	{"SIOCGSTAMPNS", socket.SIOCGSTAMPNS, ptr(time.Time{}), false, errno.ENOENT, "before a message came"},
 	{"SIOCINQ", socket.SIOCINQ, intArg, false, nil, "FIONREAD"},
 	{"SIOCOUTQ", socket.SIOCOUTQ, intArg, false, nil, "not on TCP, as gVisor does not tell: ENOTTY"},
-	{"SIOCATMARK", socket.SIOCATMARK, intArg, true, nil, "never at a mark: urgent data is part of the stream"},
+	{"SIOCATMARK", socket.SIOCATMARK, intArg, true, nil, "a stream of AF_UNIX; TCP is never at a mark: its urgent data is part of the stream"},
 	{"SIOCGIFCONF", socket.SIOCGIFCONF, ptr(socket.Ifconf{}), false, nil, ""},
 	{"SIOCGIFINDEX", socket.SIOCGIFINDEX, ifArg, false, nil, ""},
 	{"SIOCGIFNAME", socket.SIOCGIFNAME, ifArg, false, nil, ""},

@@ -15,7 +15,7 @@
 //	SO_SNDBUF                works
 //	SO_RCVBUF                works
 //	SO_KEEPALIVE             works
-//	SO_OOBINLINE             stored      urgent data is always inline
+//	SO_OOBINLINE             works       on AF_UNIX; TCP's urgent data is always inline
 //	SO_NO_CHECK              works
 //	SO_PRIORITY              stored      there are no queueing disciplines
 //	SO_LINGER                works

@@ -131,7 +131,7 @@ func unixScenarios() []scenario {
 	var list []scenario
 	for _, part := range []func() []scenario{
 		unixCreateScenarios, unixNameScenarios, unixConnectScenarios, unixStreamScenarios,
-		unixDgramScenarios, unixPeekScenarios, unixCloseScenarios, unixRightsScenarios, unixCredScenarios,
+		unixDgramScenarios, unixPeekScenarios, unixUrgentScenarios, unixCloseScenarios, unixRightsScenarios, unixCredScenarios,
 	} {
 		list = append(list, part()...)
 	}

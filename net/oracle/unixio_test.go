@@ -247,10 +247,6 @@ func unixStreamScenarios() (list []scenario) {
 		r.Send(a, "x", socket.MSG_EOR|socket.MSG_MORE|socket.MSG_CONFIRM)
 		r.RecvMsg(b, 0, 10)
 	})
-	add("urgent", func(r *unixRun, a, b int) {
-		r.Send(a, "x", socket.MSG_OOB)
-		r.Recv(b, 1, socket.MSG_OOB)
-	})
 	add("wait for all", func(r *unixRun, a, b int) {
 		join := r.async(func(r *run) { r.Recv(b, 6, socket.MSG_WAITALL) })
 		r.Send(a, "abc", 0)

@@ -118,13 +118,19 @@ func (sk *Sock) peeks() bool {
 	return false
 }
 
+func oobInlineOption() Option {
+	o := flagOption(SO_OOBINLINE, "SO_OOBINLINE", FlagURGInline)
+	o.Why = "on AF_UNIX; TCP's urgent data is always inline"
+	return o
+}
+
 // moreSocketOptions are SOL_SOCKET's options beyond what every program uses
 // (sk_setsockopt).
 func moreSocketOptions() []Option {
 	return []Option{
 		debugOption(),
 		storedFlag(SO_DONTROUTE, "SO_DONTROUTE", FlagLocalRoute, "every route is looked up"),
-		storedFlag(SO_OOBINLINE, "SO_OOBINLINE", FlagURGInline, "urgent data is always inline"),
+		oobInlineOption(),
 		flagOption(SO_NO_CHECK, "SO_NO_CHECK", FlagNoCheck),
 		flagOption(SO_RXQ_OVFL, "SO_RXQ_OVFL", FlagRxqOvfl),
 		storedFlag(SO_SELECT_ERR_QUEUE, "SO_SELECT_ERR_QUEUE", FlagSelectErrQueue, "POLLERR alone tells of queued errors"),

@@ -37,15 +37,16 @@
 //	getname      unix_getname          present
 //	poll         unix_poll             present
 //	             unix_dgram_poll       present
-//	ioctl        unix_ioctl            FIONREAD SIOCOUTQ; others ENOTTY
+//	ioctl        unix_ioctl            FIONREAD SIOCOUTQ SIOCATMARK; others ENOTTY
 //	listen       unix_listen           stream and seqpacket; else EOPNOTSUPP
 //	shutdown     unix_shutdown         present
 //	setsockopt   none                  EOPNOTSUPP but for SOL_SOCKET
 //	getsockopt   none                  EOPNOTSUPP but for SOL_SOCKET
-//	sendmsg      unix_*_sendmsg        present; MSG_OOB is EOPNOTSUPP
-//	recvmsg      unix_*_recvmsg        present; MSG_OOB is EOPNOTSUPP
+//	sendmsg      unix_*_sendmsg        present; MSG_OOB on streams only
+//	recvmsg      unix_*_recvmsg        present; MSG_OOB on streams only
+//	set_peek_off sk_set_peek_off       present
 //	read_skb     unix_*_read_skb       not applicable: there is no sockmap
-//	splice_read  unix_stream_splice_read  not there
+//	splice_read  unix_stream_splice_read  not applicable: there are no pipes
 //	mmap         none                  not applicable
 //	show_fdinfo  unix_show_fdinfo      not applicable: there is no /proc
 //	compat_ioctl unix_compat_ioctl     not applicable: there is one ABI

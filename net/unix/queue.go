@@ -32,10 +32,17 @@ type queue struct {
 	count   atomic.Int32
 	bytes   atomic.Int64 // in data, not yet received
 
+	// oob is the message of the urgent byte, if it was not received. It is
+	// written with mu held. (oob_skb)
+	oob atomic.Pointer[message]
+
 	mu         sync.Mutex
 	head, tail *message
 	dead       bool // SOCK_DEAD: nothing is taken any more
 }
+
+// left is how much of the message was not received (unix_skb_len).
+func (m *message) left() int { return len(m.data) - m.off }
 
 // full is Linux's unix_recvq_full: there may be one more than the backlog.
 func (q *queue) full() bool { return q.count.Load() > q.backlog.Load() }
@@ -44,6 +51,11 @@ func (q *queue) full() bool { return q.count.Load() > q.backlog.Load() }
 func (q *queue) push(m *message) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.append(m)
+}
+
+// append is push with mu held.
+func (q *queue) append(m *message) bool {
 	if q.dead {
 		return false
 	}
@@ -97,10 +109,16 @@ func (q *queue) after(m *message) *message {
 func (q *queue) pop() *message {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.popLocked()
+}
+
+// popLocked is pop with mu held.
+func (q *queue) popLocked() *message {
 	m := q.head
 	if m == nil {
 		return nil
 	}
+	q.oob.CompareAndSwap(m, nil)
 	if q.head = m.next; q.head == nil {
 		q.tail = nil
 	}

@@ -200,5 +200,8 @@ func (u *sock) events() (mask socket.EventMask) {
 	if u.q.count.Load() > 0 {
 		mask |= waiter.ReadableEvents
 	}
+	if u.q.oob.Load() != nil {
+		mask |= socket.POLLPRI
+	}
 	return mask
 }

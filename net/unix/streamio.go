@@ -20,7 +20,7 @@ var StreamProt socket.Proto = &streamProto{connProto{common{"UNIX-STREAM"}}}
 // errors:
 //
 //	(any)         those of the control messages
-//	EOPNOTSUPP    MSG_OOB; a destination while there is no peer
+//	EOPNOTSUPP    MSG_OOB without a byte; a destination while there is no peer
 //	EISCONN       a destination
 //	ENOTCONN      no peer
 //	EPIPE         shut down, or the peer does not receive
@@ -42,7 +42,7 @@ func (*streamProto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, 
 func (u *sock) sendStream(m *socket.Msghdr, scm *socket.ScmCookie, flags int) (sent int, err error) {
 	other := u.peer.Load()
 	switch {
-	case flags&socket.MSG_OOB != 0:
+	case flags&socket.MSG_OOB != 0 && m.Len() == 0:
 		return 0, errno.EOPNOTSUPP
 	case m.HasName && m.Name.Len > 0 && u.is(socket.TCP_ESTABLISHED):
 		return 0, errno.EISCONN
@@ -55,9 +55,17 @@ func (u *sock) sendStream(m *socket.Msghdr, scm *socket.ScmCookie, flags int) (s
 	}
 	timeo := u.SndTimeo(flags&socket.MSG_DONTWAIT != 0)
 	it := m.Iter()
+	urgent := 0 // the last byte is, with MSG_OOB, and goes by itself
+	if flags&socket.MSG_OOB != 0 {
+		urgent = 1
+	}
 	for it.Len() > 0 {
+		size, oob := it.Len()-urgent, false
+		if size == 0 {
+			size, oob = 1, true
+		}
 		// Two pieces fit, so that one is received while one is sent.
-		size := min(it.Len(), u.sndBuf()/2-64, streamMaxHead+streamMaxFrags)
+		size = min(size, u.sndBuf()/2-64, streamMaxHead+streamMaxFrags)
 		if err := u.waitForWmem(timeo); err != nil {
 			return sent, err
 		}
@@ -65,11 +73,15 @@ func (u *sock) sendStream(m *socket.Msghdr, scm *socket.ScmCookie, flags int) (s
 		io.ReadFull(it, piece.data)
 		piece.attach(scm)
 		piece.addCred(u, other)
-		if other.Shutdown()&socket.RCV_SHUTDOWN != 0 || !other.q.push(piece) {
+		if other.Shutdown()&socket.RCV_SHUTDOWN != 0 || !other.q.pushStream(piece, oob) {
 			piece.free()
 			return sent, errno.EPIPE
 		}
-		other.WQ.Notify(waiter.ReadableEvents)
+		if oob {
+			other.WQ.Notify(waiter.ReadableEvents | socket.POLLPRI)
+		} else {
+			other.WQ.Notify(waiter.ReadableEvents)
+		}
 		sent += size
 	}
 	return sent, nil
@@ -105,10 +117,10 @@ func (u *sock) mayAlloc() error {
 }
 
 // RecvMsg is Linux's unix_stream_recvmsg. It ends before data that came with
-// files, and, with SO_PASSCRED, before another sender's. The errors:
+// files, with SO_PASSCRED before another sender's, and before the urgent byte.
+// The errors:
 //
-//	EINVAL        not connected
-//	EOPNOTSUPP    MSG_OOB
+//	EINVAL        not connected; MSG_OOB, and there is no urgent byte apart
 //	ECONNRESET    the peer closed and had not received all; once
 //	EAGAIN        nothing there, and not to be waited for
 func (*streamProto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
@@ -117,7 +129,7 @@ func (*streamProto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, 
 	case !u.is(socket.TCP_ESTABLISHED):
 		return 0, errno.EINVAL
 	case flags&socket.MSG_OOB != 0:
-		return 0, errno.EOPNOTSUPP
+		return u.recvUrgent(m, flags)
 	}
 	r := streamRead{u: u, m: m, it: m.Iter(), flags: flags, target: 1}
 	if flags&socket.MSG_PEEK != 0 {
@@ -127,6 +139,7 @@ func (*streamProto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, 
 		r.target = max(r.it.Len(), 1)
 	}
 	err := r.read(u.RcvTimeo(flags&socket.MSG_DONTWAIT != 0))
+	r.freeDropped()
 	u.scmRecv(m, &r.scm, flags)
 	if r.copied > 0 {
 		return r.copied, nil
@@ -146,6 +159,10 @@ type streamRead struct {
 	begun  bool     // a message was looked at
 	skip   int      // how many bytes MSG_PEEK passes over
 	peeked *message // the last message that MSG_PEEK copied or passed over
+
+	// dropped are messages that are out of the queue, to be freed when no
+	// lock is held.
+	dropped *message
 }
 
 // read copies until target bytes are there, and waits for them.
@@ -185,11 +202,17 @@ func (r *streamRead) drain() (done bool, err error) {
 		if r.peeked != nil {
 			m = q.after(r.peeked)
 		}
+		if m != nil {
+			m = r.passUrgent(m)
+			if m == nil && r.copied > 0 {
+				return true, nil
+			}
+		}
 		if m == nil {
 			break
 		}
-		if n := len(m.data) - m.off; r.skip > 0 && r.skip >= n {
-			r.skip -= n
+		if r.skip > 0 && r.skip >= m.left() {
+			r.skip -= m.left()
 			r.peeked = m
 			continue
 		}
