@@ -9,9 +9,10 @@
 // A device with several queue pairs is used with as many as the program has processors: frames of
 // different pairs are delivered side by side, and packets of a flow leave by one pair, in order.
 //
-// When a device's ring is full, packets wait in a bounded queue, in order,
-// and follow as the ring empties; past its bound a write fails with
-// ErrNoBufferSpace. Nothing is dropped without a counter.
+// When a device's ring is full, packets wait in a bounded queue, in order, and follow as the ring
+// empties. Until they have left they count in their socket's send buffer, where a
+// writer waits: that is how a slow device slows it down. Past the queue's bound, which one
+// socket does not reach, a write fails with ErrNoBufferSpace. Nothing is dropped without a counter.
 package link
 
 import (
@@ -33,7 +34,8 @@ const DefaultQueueLen = 1000
 
 // Options adjust an Endpoint; the zero value is what most want.
 type Options struct {
-	// QueueLen bounds the packets that wait while the ring is full; DefaultQueueLen when 0.
+	// QueueLen bounds the packets that wait while the ring is full, for each queue pair;
+	// DefaultQueueLen when 0. Of TCP 16 times as many may wait.
 	QueueLen int
 	// OnLink, when set, is called when the medium goes up or down, in the
 	// device's goroutine: it must not block, or close the Endpoint.

@@ -24,7 +24,7 @@ type queue struct {
 	ready atomic.Uint32
 
 	mu       sync.Mutex
-	pkts     []*stack.PacketBuffer // a circular buffer of QueueLen, once needed
+	pkts     []*stack.PacketBuffer // a circular buffer
 	first, n int
 	draining bool
 	closed   bool

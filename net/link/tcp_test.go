@@ -43,14 +43,21 @@ func newHost(tb testing.TB, n byte, mtu int, ring uint32) *host {
 // newHostOver is newHost with an address of any kind, and a device that offers more.
 func newHostOver(tb testing.TB, addr netip.Addr, mtu int, ring uint32, offered virtio.Features) *host {
 	tb.Helper()
+	return newHostWith(tb, addr, mtu, ring, offered, link.Options{})
+}
+
+// newHostWith is newHostOver with options of its endpoint.
+func newHostWith(tb testing.TB, addr netip.Addr, mtu int, ring uint32, offered virtio.Features, o link.Options) *host {
+	tb.Helper()
 	b := addr.As16()
 	h := &host{addr: addr, proto: ipv4.ProtocolNumber}
 	if addr.Is6() {
 		h.proto = ipv6.ProtocolNumber
 	}
 	h.net = virtionettest.New(nic.MAC{2, 0, 0, 0, 0, b[15]}, mtu, ring).Offer(offered)
+	o.Logf = tb.Logf
 	var err error
-	if h.ep, err = link.New(h.net.NewDriver(tb), link.Options{Logf: tb.Logf}); err != nil {
+	if h.ep, err = link.New(h.net.NewDriver(tb), o); err != nil {
 		tb.Fatal(err)
 	}
 	h.s = stack.New(stack.Options{
@@ -115,7 +122,13 @@ func impaired(seed uint64, loss, corrupt float64) func([]byte, func([]byte) bool
 // transfer sends n pseudo-random bytes from a to b over TCP and compares what arrives.
 func transfer(tb testing.TB, a, b *host, n int64) {
 	tb.Helper()
-	l, err := gonet.ListenTCP(b.s, b.full(80), b.proto)
+	transferTo(tb, a, b, 80, n)
+}
+
+// transferTo is transfer to a port.
+func transferTo(tb testing.TB, a, b *host, port uint16, n int64) {
+	tb.Helper()
+	l, err := gonet.ListenTCP(b.s, b.full(port), b.proto)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -141,7 +154,7 @@ func transfer(tb testing.TB, a, b *host, n int64) {
 
 	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 	defer cancel()
-	c, err := gonet.DialContextTCP(ctx, a.s, b.full(80), b.proto)
+	c, err := gonet.DialContextTCP(ctx, a.s, b.full(port), b.proto)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -25,6 +25,12 @@ func (e *Endpoint) AddHeader(pkt *stack.PacketBuffer) {
 	})
 }
 
+// tcpQueueFactor is how many times more packets of TCP may wait than of others. What a connection has under way
+// is bounded by its send buffer, and so is what its writer can write: to refuse a segment would
+// not slow the writer down, but lose the segment. (Linux keeps its queues short by
+// tcp_limit_output_bytes instead, which gVisor has nothing like.)
+const tcpQueueFactor = 16
+
 // scratch is what one transmission needs besides the packet.
 type scratch struct {
 	frame nic.TxFrame
@@ -146,18 +152,30 @@ func (q *queue) enqueue(pkt *stack.PacketBuffer) (first bool, err tcpip.Error) {
 		q.e.stats.txClosed.Add(1)
 		return false, &tcpip.ErrClosedForSend{}
 	}
-	if q.pkts == nil {
-		q.pkts = make([]*stack.PacketBuffer, q.e.opts.QueueLen)
+	limit := q.e.opts.QueueLen
+	if pkt.TransportProtocolNumber == header.TCPProtocolNumber {
+		limit *= tcpQueueFactor
 	}
-	if q.n == len(q.pkts) {
+	if q.n >= limit {
 		q.e.stats.txQueueFull.Add(1)
 		return false, &tcpip.ErrNoBufferSpace{}
+	}
+	if q.n == len(q.pkts) {
+		q.grow()
 	}
 	q.pkts[(q.first+q.n)%len(q.pkts)] = pkt.IncRef()
 	q.n++
 	q.waiting.Store(true)
 	q.e.stats.txQueued.Add(1)
 	return q.n == 1, nil
+}
+
+// grow makes room for as many packets again as the queue holds.
+func (q *queue) grow() {
+	pkts := make([]*stack.PacketBuffer, max(64, 2*len(q.pkts)))
+	n := copy(pkts, q.pkts[q.first:])
+	copy(pkts[n:], q.pkts[:q.first])
+	q.pkts, q.first = pkts, 0
 }
 
 // TransmitReady implements nic.Handler.

@@ -136,6 +136,9 @@ func (n *Net) StartRaw(send func(h Header, frame []byte)) {
 	})
 }
 
+// Kick has the device look at its transmit rings as if it was notified.
+func (n *Net) Kick() { signal(n.kick) }
+
 // Stop ends what Start began and reports what the driver did wrong. The driver was closed
 // before.
 func (n *Net) Stop(tb testing.TB) {
