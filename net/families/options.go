@@ -46,7 +46,7 @@
 //	SO_PEEK_OFF              works       on UDP and AF_UNIX; on TCP MSG_PEEK reads from the front
 //	SO_NOFCS                 ENOPROTOOPT devices append the frame check sequence
 //	SO_LOCK_FILTER           works
-//	SO_SELECT_ERR_QUEUE      stored      POLLERR alone tells of queued errors
+//	SO_SELECT_ERR_QUEUE      works
 //	SO_BUSY_POLL             ENOPROTOOPT nothing polls when idle
 //	SO_MAX_PACING_RATE       ENOPROTOOPT sending is not paced
 //	SO_INCOMING_CPU          stored      there is one CPU
@@ -96,7 +96,7 @@
 //	IP_MINTTL                stored      gVisor takes packets of any TTL
 //	IP_NODEFRAG              stored      there is no defragmenter to pass by
 //	IP_CHECKSUM              ENOPROTOOPT checksums of packets are not kept
-//	IP_BIND_ADDRESS_NO_PORT  stored      the port is chosen at bind
+//	IP_BIND_ADDRESS_NO_PORT  works
 //	IP_RECVFRAGSIZE          ENOPROTOOPT sizes of fragments are not kept
 //	IP_RECVERR_RFC4884       stored      gVisor does not parse RFC 4884's extensions
 //	IP_MULTICAST_IF          works

@@ -41,7 +41,9 @@ func bind(s *socket.Socket, addr socket.Sockaddr) error {
 }
 
 func (is *Sock) bindLocked(addr socket.Sockaddr) error {
-	if err := is.Prot.GetPort(&is.Sock, addr); err != nil {
+	if addr.Port == 0 && is.Has(BindAddressNoPort) && is.ep.Load() == nil {
+		is.rcvSaddr = addr.IP() // connect, listen or a send choose the port
+	} else if err := is.Prot.GetPort(&is.Sock, addr); err != nil {
 		return err
 	}
 	if !addr.IP().IsUnspecified() {

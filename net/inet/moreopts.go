@@ -199,7 +199,7 @@ func moreIPOptions() []socket.Option {
 		ipFlag(IP_RECVERR, "IP_RECVERR", RecvErr),
 		ipFlag(IP_RECVORIGDSTADDR, "IP_RECVORIGDSTADDR", RecvOrigDst),
 		ipStored(ipFlag(IP_RECVOPTS, "IP_RECVOPTS", recvOpts), "received IP options are not kept"),
-		ipStored(ipFlag(IP_BIND_ADDRESS_NO_PORT, "IP_BIND_ADDRESS_NO_PORT", BindAddressNoPort), "the port is chosen at bind"),
+		ipFlag(IP_BIND_ADDRESS_NO_PORT, "IP_BIND_ADDRESS_NO_PORT", BindAddressNoPort),
 		ipWorks(nonEmpty(ipFlag(IP_FREEBIND, "IP_FREEBIND", FreeBind)), freeBindUDP),
 		ipWorks(nonEmpty(privileged(ipFlag(IP_TRANSPARENT, "IP_TRANSPARENT", Transparent))), transparentUDP),
 		nonEmpty(inverse(ipFlag(IP_MULTICAST_LOOP, "IP_MULTICAST_LOOP", noMulticastLoop))),

@@ -366,6 +366,36 @@ func udpBindScenarios() []scenario {
 		r.SendTo(sender, "to nobody", 0, to)
 		r.Poll(sender)
 	})...)
+	for _, typ := range []int{dgram, stream} {
+		list = append(list, both("udp/bind/IP_BIND_ADDRESS_NO_PORT/"+typeNames[typ], func(r *run, family int) {
+			l, addr := r.bound(family, typ)
+			if typ == stream {
+				must(r, 0, r.listen(l, 2))
+			}
+			for _, bind := range []socket.Sockaddr{lo(family, 0), wildcard(family, 0)} {
+				fd := r.open(family, typ)
+				r.SetInt(fd, socket.SOL_IP, inet.IP_BIND_ADDRESS_NO_PORT, 1)
+				r.Bind(fd, bind)
+				r.SockName(fd)
+				r.Bind(fd, bind)
+				r.Poll(fd)
+				r.Connect(fd, addr)
+				r.SockName(fd)
+				r.Bind(fd, bind)
+				r.Send(fd, "x", 0)
+				r.Close(fd)
+			}
+			fd := r.open(family, typ)
+			r.SetInt(fd, socket.SOL_IP, inet.IP_BIND_ADDRESS_NO_PORT, 1)
+			r.Bind(fd, lo(family, 0))
+			if typ == stream {
+				r.Listen(fd, 2)
+			} else {
+				r.SendTo(fd, "x", 0, addr)
+			}
+			r.SockName(fd)
+		})...)
+	}
 	return append(list, scenario{"udp/bind/both families", func(r *run) {
 		six := r.open(inet6, dgram)
 		must(r, 0, r.bind(six, wildcard(inet6, 0)))
@@ -497,6 +527,21 @@ func udpErrorScenarios() []scenario {
 		r.SendTo(fd, "fails", 0, nobody)
 		r.SockErr(fd)
 	})
+	list = append(list, both("udp/errors/SO_SELECT_ERR_QUEUE", func(r *run, family int) {
+		fd := r.open(family, dgram)
+		r.SetInt(fd, socket.SOL_SOCKET, socket.SO_SELECT_ERR_QUEUE, 1)
+		r.SetInt(fd, socket.SOL_IP, inet.IP_RECVERR, 1)
+		r.SetInt(fd, socket.SOL_IPV6, inet.IPV6_RECVERR, 1)
+		r.Connect(fd, r.freePort(family, dgram))
+		r.Poll(fd)
+		r.Send(fd, "x", 0)
+		r.await(fd, socket.POLLERR)
+		r.Poll(fd)
+		r.SockErr(fd)
+		r.Poll(fd)
+		r.RecvCtl(fd, 16, 200, socket.MSG_ERRQUEUE)
+		r.Poll(fd)
+	})...)
 	return append(list, both("udp/errors/once", func(r *run, family int) {
 		fd := r.open(family, dgram)
 		r.Connect(fd, r.freePort(family, dgram))

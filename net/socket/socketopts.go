@@ -133,7 +133,7 @@ func moreSocketOptions() []Option {
 		oobInlineOption(),
 		flagOption(SO_NO_CHECK, "SO_NO_CHECK", FlagNoCheck),
 		flagOption(SO_RXQ_OVFL, "SO_RXQ_OVFL", FlagRxqOvfl),
-		storedFlag(SO_SELECT_ERR_QUEUE, "SO_SELECT_ERR_QUEUE", FlagSelectErrQueue, "POLLERR alone tells of queued errors"),
+		flagOption(SO_SELECT_ERR_QUEUE, "SO_SELECT_ERR_QUEUE", FlagSelectErrQueue),
 		numberOption(SO_PRIORITY, "SO_PRIORITY", OptionStored, "there are no queueing disciplines", setPriority,
 			func(sk *Sock) int { return int(sk.opts.priority.Load()) }),
 		numberOption(SO_MARK, "SO_MARK", OptionWorks, "", setMark, func(sk *Sock) int { return int(int32(sk.Mark())) }),

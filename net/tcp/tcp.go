@@ -228,6 +228,12 @@ func closing(ep *inet.Endpoint) bool {
 // Listen is Linux's inet_csk_listen_start.
 func (*Proto) Listen(sk *socket.Sock, backlog int) error {
 	is := inet.Of(sk)
+	if is.Has(inet.BindAddressNoPort) {
+		// gVisor would choose an address too.
+		if err := is.Autobind(); err != nil {
+			return err
+		}
+	}
 	ep, err := is.Ensure()
 	if err != nil {
 		return err

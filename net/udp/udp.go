@@ -200,6 +200,9 @@ func (*Proto) Poll(sk *socket.Sock) (mask socket.EventMask) {
 	if inet.Of(sk).ErrQueued() {
 		mask |= socket.POLLERR
 	}
+	if mask&socket.POLLERR != 0 && sk.Flag(socket.FlagSelectErrQueue) {
+		mask |= socket.POLLPRI
+	}
 	shut := sk.Shutdown()
 	if shut&socket.RCV_SHUTDOWN != 0 {
 		mask |= socket.POLLRDHUP | waiter.ReadableEvents
