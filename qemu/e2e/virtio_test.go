@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -78,9 +81,12 @@ func bootVirtio(t *testing.T, cfg qemu.Config, properties ...string) (*qemu.VM, 
 	if cfg.Ports, err = qemu.ParsePorts(status.Ports); err != nil {
 		t.Fatal(err)
 	}
+	if cfg.Netdev != "" {
+		cfg.Ports = nil
+	}
 	vm := Boot(t, cfg)
 	ctx := Context(t, 2*Patience)
-	if err := vm.WaitHTTP(ctx, "http://"+vm.Addr("tcp", 80)+status.Ready); err != nil {
+	if err := vm.WaitHTTP(ctx, "http://"+addrOf(vm, 80)+status.Ready); err != nil {
 		t.Fatal(err)
 	}
 	q, err := qemu.DialQMP(ctx, socket)
@@ -91,6 +97,11 @@ func bootVirtio(t *testing.T, cfg qemu.Config, properties ...string) (*qemu.VM, 
 	return vm, q
 }
 
+// addrOf is where a port of the guest is reached: forwarded, or at the guest's own address where it is on a tap.
+func addrOf(vm *qemu.VM, port uint16) string {
+	return cmp.Or(vm.Addr("tcp", port), fmt.Sprintf("10.0.2.15:%d", port))
+}
+
 // serves checks that a machine answers: pages, and a stream of some length in both directions at once.
 func serves(t *testing.T, vm *qemu.VM) {
 	t.Helper()
@@ -98,12 +109,16 @@ func serves(t *testing.T, vm *qemu.VM) {
 	defer client.CloseIdleConnections()
 	for range 10 {
 		var r report
-		if err := getJSON(Context(t, Patience), client, "http://"+vm.Addr("tcp", 80)+"/status.json", &r); err != nil {
+		if err := getJSON(Context(t, Patience), client, "http://"+addrOf(vm, 80)+"/status.json", &r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c := dial(t, Context(t, Patience), vm, "tcp", 7)
+	c, err := new(net.Dialer).DialContext(Context(t, Patience), "tcp", addrOf(vm, 7))
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer c.Close()
+	c.SetDeadline(time.Now().Add(Patience))
 	sent := make([]byte, 1<<20)
 	for i := range sent {
 		sent[i] = byte(i * i >> 7)
