@@ -11,7 +11,6 @@ var differences = []struct{ prefix, reason string }{
 	{"unix/filter/checked/ancillary protocol", "the filter's virtual machine, golang.org/x/net/bpf, has no loads of what stands beside the packet"},
 	{"unix/filter/checked/length into X", "that machine has no such instruction"},
 	{"unix/filter/indirect load that wraps", "that machine adds offsets without wrapping at 32 bits, and drops the packet"},
-	{"unix/urgent/counted when passed by/inline 0", "Linux counts the byte in SIOCINQ for ever, though nobody can receive it"},
 	{"raw/create/200/", "the stack must be told of a protocol before raw sockets can receive it; see netdev.HasRawProtocol"},
 	{"option/linger without end/", "Linux keeps the time in ticks and reads it back cut to 32 bits; here it reads back as the largest number of seconds"},
 	{"option/timeout of ages/", "a time beyond 292 years counts as forever here, as time.Duration holds no more"},

@@ -316,11 +316,11 @@ func (u *sock) recvOne(m *socket.Msghdr, flags int) (int, error) {
 	}
 	q := &u.q
 	q.recv.Lock()
-	off := -1
-	if flags&socket.MSG_PEEK != 0 {
-		off = u.PeekOff()
+	peek := flags&socket.MSG_PEEK != 0
+	msg, skip := q.peek(), 0
+	if peek {
+		msg, skip = q.peekAt(u.PeekOff())
 	}
-	msg, off := q.peekAt(off)
 	if msg == nil {
 		q.recv.Unlock()
 		return 0, errno.EAGAIN
@@ -328,20 +328,20 @@ func (u *sock) recvOne(m *socket.Msghdr, flags int) (int, error) {
 	m.Name, m.HasName = msg.nameOf()
 	it := m.Iter()
 	it.Truncate = true
-	size, room := len(msg.data)-off, it.Len()
-	it.Write(msg.data[off:])
+	size, room := len(msg.data)-skip, it.Len()
+	it.Write(msg.data[skip:])
 	scm := socket.ScmCookie{Cred: msg.cred}
-	if flags&socket.MSG_PEEK != 0 {
-		scm.Fp = msg.dupFiles()
+	if peek {
 		u.MovePeekOff(min(size, room))
+		scm.Fp = msg.dupFiles()
 	} else {
+		u.MovePeekOff(-size)
 		scm.Fp = q.detach(msg)
 		q.pop()
 		msg.free()
-		u.MovePeekOff(-size)
 	}
 	q.recv.Unlock()
-	if flags&socket.MSG_PEEK == 0 {
+	if !peek {
 		u.peerWait.Notify(waiter.AllEvents)
 	}
 	u.scmRecv(m, &scm, flags)
@@ -352,6 +352,26 @@ func (u *sock) recvOne(m *socket.Msghdr, flags int) (int, error) {
 		}
 	}
 	return size, nil
+}
+
+// peekAt returns the message that a receive with MSG_PEEK at off looks at, and
+// where in it; a negative off is the front. An empty one counts only when it
+// is come to for the first time. The caller holds recv.
+// (__skb_try_recv_from_queue)
+func (q *queue) peekAt(off int) (m *message, skip int) {
+	m = q.peek()
+	if off < 0 {
+		off = 0
+	} else {
+		for m != nil && off >= len(m.data) && (off > 0 || m.peeked) {
+			off -= len(m.data)
+			m = q.after(m)
+		}
+	}
+	if m != nil && len(m.data) == 0 {
+		m.peeked = true
+	}
+	return m, off
 }
 
 // seqpacketProto is SOCK_SEQPACKET: datagrams over a connection.

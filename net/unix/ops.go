@@ -75,23 +75,25 @@ func (*commonOps) Shutdown(s *socket.Socket, how int) error {
 
 // Ioctl is Linux's unix_ioctl: FIONREAD tells a stream's bytes or the next
 // datagram's, and is EINVAL on a listener; SIOCOUTQ what is charged for
-// messages not yet received; SIOCATMARK, of a stream, whether the urgent byte is
-// next, or was received from there.
+// messages not yet received; SIOCATMARK whether a stream's next byte is the
+// urgent one, or came behind it, and EOPNOTSUPP on the other types.
 func (*commonOps) Ioctl(s *socket.Socket, cmd uint, arg any) error {
 	u := of(s.Sk)
-	if cmd != socket.FIONREAD && cmd != socket.SIOCOUTQ && cmd != socket.SIOCATMARK {
+	switch cmd {
+	case socket.FIONREAD, socket.SIOCOUTQ, socket.SIOCATMARK:
+	default:
 		return errno.ENOTTY
 	}
 	n, ok := arg.(*int)
 	switch {
-	case cmd == socket.SIOCATMARK && u.Type != socket.SOCK_STREAM:
-		return errno.EOPNOTSUPP
 	case !ok:
 		return errno.EFAULT
-	case cmd == socket.SIOCATMARK:
-		*n = socket.BoolInt(u.q.atMark())
 	case cmd == socket.SIOCOUTQ:
 		*n = int(u.wmem.Load())
+	case cmd == socket.SIOCATMARK && u.Type != socket.SOCK_STREAM:
+		return errno.EOPNOTSUPP
+	case cmd == socket.SIOCATMARK:
+		*n = socket.BoolInt(u.atMark())
 	case u.is(socket.TCP_LISTEN):
 		return errno.EINVAL
 	default:
@@ -237,7 +239,7 @@ func (u *sock) release(embryo bool) {
 	u.peerWait.Notify(waiter.AllEvents)
 	if peer != nil && u.connectionBased() {
 		peer.AddShutdown(socket.SHUTDOWN_MASK)
-		if embryo || u.q.unread() {
+		if embryo || u.q.unreceived() {
 			peer.SetErr(errno.ECONNRESET)
 		}
 		peer.Wake()

@@ -13,12 +13,12 @@ type message struct {
 	next     *message
 	from     *sock // who is charged
 	data     []byte
-	off      int // how much of data was received
+	off      int  // how much of data was received
+	peeked   bool // an empty datagram that MSG_PEEK saw
 	truesize int
 	cred     socket.Ucred
 	fp       *socket.FileList
 	newsk    *sock
-	peeked   bool // an empty datagram that SO_PEEK_OFF has passed
 }
 
 // A queue is a Sock's receive queue. It is a list, as the next message is
@@ -32,8 +32,12 @@ type queue struct {
 	count   atomic.Int32
 	bytes   atomic.Int64 // in data, not yet received
 
-	// oob is the message of the urgent byte, if it was not received. It is
-	// written with mu held. (oob_skb)
+	// pushed counts the messages that ever came, so that who waits for more
+	// sees that there are.
+	pushed atomic.Uint64
+
+	// oob is a stream's urgent byte, a message in the queue, until it is
+	// received or passed over. Changed with mu held.
 	oob atomic.Pointer[message]
 
 	mu         sync.Mutex
@@ -41,8 +45,8 @@ type queue struct {
 	dead       bool // SOCK_DEAD: nothing is taken any more
 }
 
-// left is how much of the message was not received (unix_skb_len).
-func (m *message) left() int { return len(m.data) - m.off }
+// unread is how many bytes of m were not received (unix_skb_len).
+func (m *message) unread() int { return len(m.data) - m.off }
 
 // full is Linux's unix_recvq_full: there may be one more than the backlog.
 func (q *queue) full() bool { return q.count.Load() > q.backlog.Load() }
@@ -52,6 +56,18 @@ func (q *queue) push(m *message) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.append(m)
+}
+
+// pushUrgent is push of a stream's urgent byte. The one before, if it is
+// still there, is a byte like others then.
+func (q *queue) pushUrgent(m *message) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.append(m) {
+		return false
+	}
+	q.oob.Store(m)
+	return true
 }
 
 // append is push with mu held.
@@ -67,6 +83,7 @@ func (q *queue) append(m *message) bool {
 	q.tail = m
 	q.count.Add(1)
 	q.bytes.Add(int64(len(m.data)))
+	q.pushed.Add(1)
 	return true
 }
 
@@ -77,24 +94,18 @@ func (q *queue) peek() *message {
 	return q.head
 }
 
-// peekAt returns the datagram in which the off-th waiting byte is, and where in
-// it, or nil. A negative offset is the first one's start. The caller holds recv.
-// (__skb_try_recv_from_queue)
-func (q *queue) peekAt(off int) (*message, int) {
+// unreceived reports whether there is more than an urgent byte that was
+// received already.
+func (q *queue) unreceived() bool {
+	q.recv.Lock()
+	defer q.recv.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	m := q.head
-	if off < 0 {
-		return m, 0
-	}
-	for m != nil && off >= len(m.data) && (off > 0 || m.peeked) {
-		off -= len(m.data)
+	if m != nil && m.unread() == 0 {
 		m = m.next
 	}
-	if m != nil && len(m.data) == 0 {
-		m.peeked = true
-	}
-	return m, off
+	return m != nil
 }
 
 // after returns the message behind m, or nil.
@@ -109,22 +120,26 @@ func (q *queue) after(m *message) *message {
 func (q *queue) pop() *message {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.popLocked()
-}
-
-// popLocked is pop with mu held.
-func (q *queue) popLocked() *message {
-	m := q.head
-	if m == nil {
+	if q.head == nil {
 		return nil
 	}
-	q.oob.CompareAndSwap(m, nil)
-	if q.head = m.next; q.head == nil {
-		q.tail = nil
+	return q.unlink(nil, q.head)
+}
+
+// unlink takes m out of the queue; before is the message in front of it, nil
+// at the head. Called with mu held.
+func (q *queue) unlink(before, m *message) *message {
+	if before == nil {
+		q.head = m.next
+	} else {
+		before.next = m.next
+	}
+	if q.tail == m {
+		q.tail = before
 	}
 	m.next = nil
 	q.count.Add(-1)
-	q.bytes.Add(int64(m.off - len(m.data)))
+	q.bytes.Add(int64(-m.unread()))
 	return m
 }
 
@@ -138,6 +153,7 @@ func (q *queue) consume(m *message, n int) {
 func (q *queue) kill() {
 	q.mu.Lock()
 	q.dead = true
+	q.oob.Store(nil)
 	q.mu.Unlock()
 }
 

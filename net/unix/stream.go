@@ -182,6 +182,9 @@ func (*connProto) Poll(sk *socket.Sock) socket.EventMask {
 	if u.writable() {
 		mask |= waiter.WritableEvents | socket.POLLWRBAND
 	}
+	if u.q.oob.Load() != nil {
+		mask |= socket.POLLPRI
+	}
 	return mask
 }
 
@@ -199,9 +202,6 @@ func (u *sock) events() (mask socket.EventMask) {
 	}
 	if u.q.count.Load() > 0 {
 		mask |= waiter.ReadableEvents
-	}
-	if u.q.oob.Load() != nil {
-		mask |= socket.POLLPRI
 	}
 	return mask
 }

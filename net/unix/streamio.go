@@ -20,7 +20,7 @@ var StreamProt socket.Proto = &streamProto{connProto{common{"UNIX-STREAM"}}}
 // errors:
 //
 //	(any)         those of the control messages
-//	EOPNOTSUPP    MSG_OOB without a byte; a destination while there is no peer
+//	EOPNOTSUPP    MSG_OOB of nothing; a destination while there is no peer
 //	EISCONN       a destination
 //	ENOTCONN      no peer
 //	EPIPE         shut down, or the peer does not receive
@@ -41,8 +41,13 @@ func (*streamProto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, 
 
 func (u *sock) sendStream(m *socket.Msghdr, scm *socket.ScmCookie, flags int) (sent int, err error) {
 	other := u.peer.Load()
+	it := m.Iter()
+	urgent := 0
+	if flags&socket.MSG_OOB != 0 {
+		urgent = 1 // the last byte
+	}
 	switch {
-	case flags&socket.MSG_OOB != 0 && m.Len() == 0:
+	case it.Len() < urgent:
 		return 0, errno.EOPNOTSUPP
 	case m.HasName && m.Name.Len > 0 && u.is(socket.TCP_ESTABLISHED):
 		return 0, errno.EISCONN
@@ -54,37 +59,39 @@ func (u *sock) sendStream(m *socket.Msghdr, scm *socket.ScmCookie, flags int) (s
 		return 0, errno.EPIPE
 	}
 	timeo := u.SndTimeo(flags&socket.MSG_DONTWAIT != 0)
-	it := m.Iter()
-	urgent := 0 // the last byte is, with MSG_OOB, and goes by itself
-	if flags&socket.MSG_OOB != 0 {
-		urgent = 1
-	}
-	for it.Len() > 0 {
-		size, oob := it.Len()-urgent, false
-		if size == 0 {
-			size, oob = 1, true
-		}
+	for it.Len() > urgent {
 		// Two pieces fit, so that one is received while one is sent.
-		size = min(size, u.sndBuf()/2-64, streamMaxHead+streamMaxFrags)
-		if err := u.waitForWmem(timeo); err != nil {
+		size := min(it.Len()-urgent, u.sndBuf()/2-64, streamMaxHead+streamMaxFrags)
+		if err := u.sendPiece(other, it, size, scm, timeo, (*queue).push); err != nil {
 			return sent, err
-		}
-		piece := u.newMessage(size, truesize(size, streamMaxHead))
-		io.ReadFull(it, piece.data)
-		piece.attach(scm)
-		piece.addCred(u, other)
-		if other.Shutdown()&socket.RCV_SHUTDOWN != 0 || !other.q.pushStream(piece, oob) {
-			piece.free()
-			return sent, errno.EPIPE
-		}
-		if oob {
-			other.WQ.Notify(waiter.ReadableEvents | socket.POLLPRI)
-		} else {
-			other.WQ.Notify(waiter.ReadableEvents)
 		}
 		sent += size
 	}
+	if urgent > 0 {
+		if err := u.sendPiece(other, it, urgent, scm, timeo, (*queue).pushUrgent); err != nil {
+			return sent, err
+		}
+		sent += urgent
+	}
 	return sent, nil
+}
+
+// sendPiece sends the next size bytes in one message. scm's files go with the
+// first.
+func (u *sock) sendPiece(other *sock, it io.Reader, size int, scm *socket.ScmCookie, timeo time.Duration, push func(*queue, *message) bool) error {
+	if err := u.waitForWmem(timeo); err != nil {
+		return err
+	}
+	piece := u.newMessage(size, truesize(size, streamMaxHead))
+	io.ReadFull(it, piece.data)
+	piece.attach(scm)
+	piece.addCred(u, other)
+	if other.Shutdown()&socket.RCV_SHUTDOWN != 0 || !push(&other.q, piece) {
+		piece.free()
+		return errno.EPIPE
+	}
+	other.WQ.Notify(waiter.ReadableEvents | socket.POLLPRI)
+	return nil
 }
 
 // waitForWmem waits until the Sock may send more, at most for timeo: the
@@ -117,10 +124,10 @@ func (u *sock) mayAlloc() error {
 }
 
 // RecvMsg is Linux's unix_stream_recvmsg. It ends before data that came with
-// files, with SO_PASSCRED before another sender's, and before the urgent byte.
-// The errors:
+// files, and, with SO_PASSCRED, before another sender's; and at the urgent
+// byte, which MSG_OOB alone receives but with SO_OOBINLINE. The errors:
 //
-//	EINVAL        not connected; MSG_OOB, and there is no urgent byte apart
+//	EINVAL        not connected; MSG_OOB, and there is no urgent byte
 //	ECONNRESET    the peer closed and had not received all; once
 //	EAGAIN        nothing there, and not to be waited for
 func (*streamProto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error) {
@@ -131,15 +138,13 @@ func (*streamProto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, 
 	case flags&socket.MSG_OOB != 0:
 		return u.recvUrgent(m, flags)
 	}
-	r := streamRead{u: u, m: m, it: m.Iter(), flags: flags, target: 1}
-	if flags&socket.MSG_PEEK != 0 {
-		r.skip = max(u.PeekOff(), 0)
+	r := streamRead{u: u, m: m, it: m.Iter(), flags: flags}
+	r.target = r.it.Len()
+	if flags&socket.MSG_WAITALL == 0 {
+		r.target = min(r.target, u.RcvLowat())
 	}
-	if flags&socket.MSG_WAITALL != 0 {
-		r.target = max(r.it.Len(), 1)
-	}
+	r.target = max(r.target, 1)
 	err := r.read(u.RcvTimeo(flags&socket.MSG_DONTWAIT != 0))
-	r.freeDropped()
 	u.scmRecv(m, &r.scm, flags)
 	if r.copied > 0 {
 		return r.copied, nil
@@ -155,20 +160,17 @@ type streamRead struct {
 	flags  int
 	scm    socket.ScmCookie
 	copied int
-	target int      // how many bytes are waited for
+	target int      // how many bytes are waited for (sock_rcvlowat)
 	begun  bool     // a message was looked at
-	skip   int      // how many bytes MSG_PEEK passes over
-	peeked *message // the last message that MSG_PEEK copied or passed over
-
-	// dropped are messages that are out of the queue, to be freed when no
-	// lock is held.
-	dropped *message
+	seen   uint64   // what queue.pushed was when drain looked
+	passed *message // urgent bytes that nobody received, to be freed
 }
 
 // read copies until target bytes are there, and waits for them.
 func (r *streamRead) read(timeo time.Duration) error {
 	for {
 		done, err := r.drain()
+		r.freePassed()
 		if done || timeo == 0 {
 			return err
 		}
@@ -181,14 +183,7 @@ func (r *streamRead) read(timeo time.Duration) error {
 
 // ready reports whether drain has something to do.
 func (r *streamRead) ready() bool {
-	if r.peeked != nil {
-		if r.u.q.after(r.peeked) != nil {
-			return true
-		}
-	} else if r.u.q.count.Load() > 0 {
-		return true
-	}
-	return r.u.HasErr() || r.u.Shutdown()&socket.RCV_SHUTDOWN != 0
+	return r.u.q.pushed.Load() != r.seen || r.u.HasErr() || r.u.Shutdown()&socket.RCV_SHUTDOWN != 0
 }
 
 // drain copies what is there. done says that nothing that comes later belongs
@@ -197,27 +192,35 @@ func (r *streamRead) drain() (done bool, err error) {
 	q := &r.u.q
 	q.recv.Lock()
 	defer q.recv.Unlock()
-	for {
-		m := q.peek()
-		if r.peeked != nil {
-			m = q.after(r.peeked)
-		}
+	r.seen = q.pushed.Load()
+	peek := r.flags&socket.MSG_PEEK != 0
+	skip := 0
+	if peek {
+		skip = max(r.u.PeekOff(), 0)
+	}
+	for m := q.peek(); ; {
 		if m != nil {
-			m = r.passUrgent(m)
-			if m == nil && r.copied > 0 {
+			if m = r.atUrgent(m); m == nil && r.copied > 0 {
 				return true, nil
 			}
+		}
+		for m != nil && skip >= m.unread() {
+			skip -= m.unread()
+			m = q.after(m)
 		}
 		if m == nil {
 			break
 		}
-		if r.skip > 0 && r.skip >= m.left() {
-			r.skip -= m.left()
-			r.peeked = m
+		if r.take(m, skip) || r.it.Len() == 0 {
+			return true, nil
+		}
+		if !peek {
+			m = q.peek()
 			continue
 		}
-		if r.take(m) || r.it.Len() == 0 {
-			return true, nil
+		skip = 0
+		if m = q.after(m); m == nil {
+			return true, nil // what is peeked at is not waited for
 		}
 	}
 	switch {
@@ -231,8 +234,9 @@ func (r *streamRead) drain() (done bool, err error) {
 	return false, errno.EAGAIN
 }
 
-// take copies from m and reports whether the receive ends with it.
-func (r *streamRead) take(m *message) (done bool) {
+// take copies from m, from skip bytes on, and reports whether the receive
+// ends with it.
+func (r *streamRead) take(m *message, skip int) (done bool) {
 	passCred := r.u.Flag(socket.FlagPassCred)
 	if r.begun && passCred && m.cred != r.scm.Cred {
 		return true
@@ -242,15 +246,12 @@ func (r *streamRead) take(m *message) (done bool) {
 		r.scm.Cred = m.cred
 		r.m.Name, r.m.HasName = m.nameOf()
 	}
-	data := m.data[m.off+r.skip:]
-	n := min(len(data), r.it.Len())
-	r.it.Write(data[:n])
+	n := min(m.unread()-skip, r.it.Len())
+	r.it.Write(m.data[m.off+skip : m.off+skip+n])
 	r.copied += n
-	r.skip = 0
 	q := &r.u.q
 	if r.flags&socket.MSG_PEEK != 0 {
 		r.u.MovePeekOff(n)
-		r.peeked = m
 		if m.fp != nil {
 			r.scm.Fp = m.dupFiles()
 			return true
@@ -263,7 +264,7 @@ func (r *streamRead) take(m *message) (done bool) {
 	if withFiles {
 		r.scm.Fp = q.detach(m)
 	}
-	if m.off < len(m.data) {
+	if m.unread() > 0 {
 		return true
 	}
 	q.pop()
