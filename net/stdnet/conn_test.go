@@ -24,7 +24,7 @@ import (
 
 var past = time.Unix(1, 0)
 
-func udpConn(t *testing.T, n *Network, network string, family int, laddr, raddr net.Addr) *UDPConn {
+func udpConn(t testing.TB, n *Network, network string, family int, laddr, raddr net.Addr) *UDPConn {
 	t.Helper()
 	c, err := n.SocketFunc(timeout(t), network, family, syscall.SOCK_DGRAM, laddr, raddr)
 	if err != nil {
