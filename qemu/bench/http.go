@@ -42,19 +42,18 @@ func (o outcome) quantile(q float64) float64 {
 }
 
 // drive has n workers do one operation after another until the budget is spent. prepare makes the operation of a
-// worker, and what ends it.
+// worker, and what ends it; it is called for one worker after another, since user networking listens with a backlog of
+// one (libslirp src/socket.c, tcp_listen): the host drops what comes at once, and tries again seconds later.
 func drive(ctx context.Context, n int, b budget, prepare func(context.Context) (op func() error, end func(), err error)) (outcome, error) {
 	var done atomic.Int64
 	var mu sync.Mutex
 	var all []time.Duration
 	var errs []error
-	var ready, workers sync.WaitGroup
+	var workers sync.WaitGroup
 	start := make(chan time.Time)
-	ready.Add(n)
 	for range n {
+		op, end, err := prepare(ctx)
 		workers.Go(func() {
-			op, end, err := prepare(ctx)
-			ready.Done()
 			begin := <-start
 			var each []time.Duration
 			for err == nil && time.Since(begin) < b.time && ctx.Err() == nil {
@@ -75,7 +74,6 @@ func drive(ctx context.Context, n int, b budget, prepare func(context.Context) (
 			errs = append(errs, err)
 		})
 	}
-	ready.Wait()
 	begin := time.Now()
 	for range n {
 		start <- begin

@@ -118,7 +118,7 @@ func (b *bench) http(ctx context.Context, g *Guest, m *machine) error {
 		}
 		b.recordLoad(g, fmt.Sprintf("http-%d", n), o)
 	}
-	o, err := fresh(ctx, addr, 4, budget{time: b.Each})
+	o, err := fresh(ctx, addr, 2, budget{time: b.Each}) // more than 2 at once user networking drops, see drive
 	if err != nil {
 		return fmt.Errorf("fresh connections: %w", err)
 	}
