@@ -23,7 +23,7 @@ export APP BOARD PORTS MEM CPUS CPU CMDLINE OUT RAM DEV TAMAGO GOTOOLCHAIN
 TAMANET := build/tamanet
 
 .DEFAULT_GOAL := help
-.PHONY: help run build image flash load test oracle fuzz bench bench-sockets toolchain doctor clean $(TAMANET)
+.PHONY: help run build image flash load test oracle fuzz bench bench-sockets bench-enet toolchain doctor clean $(TAMANET)
 
 help:
 	@echo "make run              build the appliance, boot it in QEMU, print the URL that answers"
@@ -33,6 +33,7 @@ help:
 	@echo "make fuzz             every fuzz target for a while; ARGS=--time=10m for longer"
 	@echo "make bench            boot, size, load and instructions beside a Linux guest's; ARGS='--short' or '--net=tap'"
 	@echo "make bench-sockets    the cost of socket calls beside Linux's"
+	@echo "make bench-enet       the i.MX Ethernet driver beside the tamago module's, in QEMU"
 	@echo "make build            build the appliance's kernel into OUT"
 	@echo "make image            build the appliance's boot image into OUT: BOARD=usbarmory or BOARD=mx6ullevk"
 	@echo "make flash DEV=...    build the image and write it to a card; ARGS=--dry-run only checks"
@@ -79,6 +80,9 @@ test-%: $(TAMANET)
 
 oracle fuzz bench bench-sockets toolchain doctor: $(TAMANET)
 	@exec $(TAMANET) $@ $(ARGS)
+
+bench-enet: $(TAMANET)
+	@exec go test -run '^$$' -bench ENET -benchtime 1x ./qemu/e2e/mx6ullevk $(ARGS)
 
 clean:
 	rm -rf build
