@@ -155,3 +155,14 @@ func (s *Stack) PrivateIoctl(index int) PrivateIoctl {
 	}
 	return f.(PrivateIoctl)
 }
+
+// WithForeign calls f, in which gVisor's endpoints can be bound to addresses
+// that are not the machine's. gVisor decides so by interface: lo takes any
+// meanwhile.
+func (s *Stack) WithForeign(f func()) {
+	s.foreignMu.Lock()
+	defer s.foreignMu.Unlock()
+	s.ip.SetSpoofing(LoopbackIndex, true)
+	defer s.ip.SetSpoofing(LoopbackIndex, false)
+	f()
+}

@@ -85,7 +85,7 @@ func (s *Stack) AddInterface(cfg InterfaceConfig) (index int, err error) {
 	id := s.nextID
 	// Packet sockets are shown every frame. NICOptions.DeliverLinkPackets
 	// would spare them those of protocols that the stack does not speak.
-	link := packetsocket.New(cfg.Link)
+	link := egress{packetsocket.New(cfg.Link).(*packetsocket.Endpoint)}
 	if terr := s.ip.CreateNICWithOptions(id, link, stack.NICOptions{Name: cfg.Name}); terr != nil {
 		return 0, fmt.Errorf("netdev: interface %q: %w", cfg.Name, errno.FromTCPIP(terr))
 	}

@@ -52,6 +52,9 @@ type Stack struct {
 	ip     *stack.Stack
 	memory Memory
 
+	segmentHook atomic.Pointer[SegmentHook]
+	foreignMu   sync.Mutex
+
 	mu     sync.Mutex
 	closed bool
 	nextID tcpip.NICID
@@ -69,24 +72,21 @@ const (
 // New builds a stack with its loopback interface up. The caller closes it
 // with [Stack.Close]; a machine never does.
 func New(cfg Config) (*Stack, error) {
-	s := &Stack{
-		ip: stack.New(stack.Options{
-			NetworkProtocols: []stack.NetworkProtocolFactory{
-				ipv4.NewProtocol,
-				ipv6.NewProtocolWithOptions(ipv6.Options{
-					AutoGenLinkLocal: true,
-				}),
-				arp.NewProtocol,
-			},
-			TransportProtocols: append(rawProtocols(),
-				tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6),
-			RawFactory:               raw.EndpointFactory{},
-			HandleLocal:              true,
-			AllowPacketEndpointWrite: true,
-		}),
-		memory: MemoryFor(cfg.RAM),
-		nextID: LoopbackIndex,
-	}
+	s := &Stack{memory: MemoryFor(cfg.RAM), nextID: LoopbackIndex}
+	s.ip = stack.New(stack.Options{
+		NetworkProtocols: []stack.NetworkProtocolFactory{
+			ipv4.NewProtocol,
+			ipv6.NewProtocolWithOptions(ipv6.Options{
+				AutoGenLinkLocal: true,
+			}),
+			arp.NewProtocol,
+		},
+		TransportProtocols: append(rawProtocols(),
+			s.newTCP, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6),
+		RawFactory:               raw.EndpointFactory{},
+		HandleLocal:              true,
+		AllowPacketEndpointWrite: true,
+	})
 	s.Sysctl.init(s.memory)
 	if err := s.tune(cfg); err != nil {
 		s.ip.Destroy()

@@ -1,0 +1,67 @@
+package netdev
+
+import (
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/link/packetsocket"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+)
+
+// A SegmentHook sees each TCP segment that came in for an endpoint before the
+// endpoint does, and reports whether it may have it. It runs where the packet
+// was received, on loopback within the sender's call: it must not block or
+// lock an endpoint. The packet is the stack's.
+type SegmentHook func(ep stack.TransportEndpoint, id stack.TransportEndpointID, pkt *stack.PacketBuffer) bool
+
+// SetSegmentHook sets the one hook of the stack.
+func (s *Stack) SetSegmentHook(h SegmentHook) { s.segmentHook.Store(&h) }
+
+// tcpProtocol is gVisor's TCP with the hook in front of it, and with all that the
+// stack asks of it beside its interface.
+type tcpProtocol struct {
+	stack.TransportProtocol
+	stack.SendBufSizeProto
+	queue queuer
+	net   *Stack
+}
+
+// queuer is how the stack hands a TCP segment to its endpoint.
+type queuer interface {
+	QueuePacket(ep stack.TransportEndpoint, id stack.TransportEndpointID, pkt *stack.PacketBuffer)
+}
+
+func (s *Stack) newTCP(ip *stack.Stack) stack.TransportProtocol {
+	p := tcp.NewProtocol(ip)
+	return &tcpProtocol{TransportProtocol: p, SendBufSizeProto: p.(stack.SendBufSizeProto), queue: p.(queuer), net: s}
+}
+
+// QueuePacket implements the stack's interface for protocols with queues.
+func (p *tcpProtocol) QueuePacket(ep stack.TransportEndpoint, id stack.TransportEndpointID, pkt *stack.PacketBuffer) {
+	if h := p.net.segmentHook.Load(); h != nil && !(*h)(ep, id, pkt) {
+		return
+	}
+	p.queue.QueuePacket(ep, id, pkt)
+}
+
+// A SegmentOwner owns an endpoint (tcpip.Endpoint.SetOwner) and is shown the
+// segments that it sends, before anyone else. It may change the header; summed
+// says that the checksum is there and has to be kept right. It is called with
+// the endpoint locked.
+type SegmentOwner interface {
+	tcpip.PacketOwner
+	Transmit(pkt *stack.PacketBuffer, summed bool)
+}
+
+// egress shows packets to their owners on the way out.
+type egress struct{ *packetsocket.Endpoint }
+
+// WritePackets implements stack.LinkEndpoint.
+func (e egress) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) {
+	for _, pkt := range pkts.AsSlice() {
+		if o, ok := pkt.Owner.(SegmentOwner); ok && pkt.TransportProtocolNumber == tcp.ProtocolNumber {
+			partial := pkt.GSOOptions.Type != stack.GSONone && pkt.GSOOptions.NeedsCsum
+			o.Transmit(pkt, !partial && e.Capabilities()&stack.CapabilityTXChecksumOffload == 0)
+		}
+	}
+	return e.Endpoint.WritePackets(pkts)
+}
