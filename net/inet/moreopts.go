@@ -182,12 +182,10 @@ func (is *Sock) setFlag(f Flag, on bool) {
 
 // Why some options are only stored, or work for some sockets.
 const (
-	freeBindUDP    = "on UDP; gVisor's endpoints bind to the machine's own addresses only"
-	transparentUDP = "on UDP, which sends from such an address within this machine only"
+	freeBind       = "a stream cannot connect from an address that is not there"
+	transparentUDP = "only UDP sends from such an address, and within this machine"
 	groupsUDP      = "on UDP; gVisor's endpoints receive what was sent to any group"
 	fragmentUDP    = "on UDP; gVisor fragments what other sockets send"
-
-	noMinimum = "gVisor takes packets of any TTL"
 )
 
 // moreIPOptions are SOL_IP's options beyond TTL and TOS (do_ip_setsockopt).
@@ -200,7 +198,7 @@ func moreIPOptions() []socket.Option {
 		ipFlag(IP_RECVORIGDSTADDR, "IP_RECVORIGDSTADDR", RecvOrigDst),
 		ipStored(ipFlag(IP_RECVOPTS, "IP_RECVOPTS", recvOpts), "received IP options are not kept"),
 		ipFlag(IP_BIND_ADDRESS_NO_PORT, "IP_BIND_ADDRESS_NO_PORT", BindAddressNoPort),
-		ipWorks(nonEmpty(ipFlag(IP_FREEBIND, "IP_FREEBIND", FreeBind)), freeBindUDP),
+		ipWorks(nonEmpty(ipFlag(IP_FREEBIND, "IP_FREEBIND", FreeBind)), freeBind),
 		ipWorks(nonEmpty(privileged(ipFlag(IP_TRANSPARENT, "IP_TRANSPARENT", Transparent))), transparentUDP),
 		nonEmpty(inverse(ipFlag(IP_MULTICAST_LOOP, "IP_MULTICAST_LOOP", noMulticastLoop))),
 		nonEmpty(ipWorks(ipOption(IP_MULTICAST_ALL, "IP_MULTICAST_ALL", setMulticastAll,
@@ -208,7 +206,7 @@ func moreIPOptions() []socket.Option {
 		ipStored(ipOption(IP_RECVERR_RFC4884, "IP_RECVERR_RFC4884", setRFC4884,
 			func(is *Sock) int { return socket.BoolInt(is.Has(RecvErrRFC4884)) }), "gVisor does not parse RFC 4884's extensions"),
 		ipOption(IP_MTU_DISCOVER, "IP_MTU_DISCOVER", setPMTU, func(is *Sock) int { return pmtuValue(&is.opts.more.pmtu) }),
-		ipStored(nonEmpty(ipOption(IP_MINTTL, "IP_MINTTL", setMinTTL, func(is *Sock) int { return int(is.opts.more.minTTL.Load()) })), noMinimum),
+		nonEmpty(ipOption(IP_MINTTL, "IP_MINTTL", setMinTTL, func(is *Sock) int { return int(is.opts.more.minTTL.Load()) })),
 		nonEmpty(ipOption(IP_MULTICAST_TTL, "IP_MULTICAST_TTL", setMulticastTTL, func(is *Sock) int {
 			return multicastHops(&is.opts.more.mcTTL)
 		})),
@@ -394,6 +392,7 @@ func setMinTTL(is *Sock, v int) error {
 		return errno.EINVAL
 	}
 	is.opts.more.minTTL.Store(int32(v))
+	is.minTTLSet()
 	return nil
 }
 

@@ -58,7 +58,7 @@ func moreIPv6Options() []socket.Option {
 		ipv6Flag(IPV6_RECVTCLASS, "IPV6_RECVTCLASS", RecvTClass),
 		ipv6Flag(IPV6_RECVERR, "IPV6_RECVERR", RecvErr6),
 		ipv6Flag(IPV6_RECVORIGDSTADDR, "IPV6_RECVORIGDSTADDR", RecvOrigDst6),
-		ipWorks(ipv6Flag(IPV6_FREEBIND, "IPV6_FREEBIND", FreeBind), freeBindUDP),
+		ipWorks(ipv6Flag(IPV6_FREEBIND, "IPV6_FREEBIND", FreeBind), freeBind),
 		ipWorks(privileged(ipv6Flag(IPV6_TRANSPARENT, "IPV6_TRANSPARENT", Transparent)), transparentUDP),
 		ipWorks(anyLength(ipv6Flag(IPV6_DONTFRAG, "IPV6_DONTFRAG", dontFrag)), fragmentUDP),
 		ipWorks(inverse(ipv6Flag(IPV6_MULTICAST_ALL, "IPV6_MULTICAST_ALL", noMulticastAll6)), groupsUDP),
@@ -72,13 +72,14 @@ func moreIPv6Options() []socket.Option {
 		}, func(is *Sock) int { return socket.BoolInt(is.Has(RecvErr6RFC4884)) }), "gVisor does not parse RFC 4884's extensions"),
 		ipWorks(ipv6Option(IPV6_MTU_DISCOVER, "IPV6_MTU_DISCOVER", setPMTU6,
 			func(is *Sock) int { return pmtuValue(&is.opts.more.pmtu6) }), fragmentUDP),
-		ipStored(ipv6Option(IPV6_MINHOPCOUNT, "IPV6_MINHOPCOUNT", func(is *Sock, v int) error {
+		ipv6Option(IPV6_MINHOPCOUNT, "IPV6_MINHOPCOUNT", func(is *Sock, v int) error {
 			if v < 0 || v > 255 {
 				return errno.EINVAL
 			}
 			is.opts.more.minHops.Store(int32(v))
+			is.minTTLSet()
 			return nil
-		}, func(is *Sock) int { return int(is.opts.more.minHops.Load()) }), noMinimum),
+		}, func(is *Sock) int { return int(is.opts.more.minHops.Load()) }),
 		{Level: socket.SOL_IPV6, Name: IPV6_MULTICAST_HOPS, Label: "IPV6_MULTICAST_HOPS", Set: setMulticastHops,
 			Get: func(sk *socket.Sock, val []byte) (int, error) {
 				return socket.PutInt(val, multicastHops(&Of(sk).opts.more.mcHops))

@@ -87,7 +87,7 @@ func (o *options) apply(family int, ep tcpip.Endpoint) {
 func (is *Sock) applySocketOptions(ep tcpip.Endpoint) {
 	for _, name := range [...]int{
 		socket.SO_REUSEADDR, socket.SO_REUSEPORT, socket.SO_KEEPALIVE, socket.SO_BROADCAST,
-		socket.SO_LINGER, socket.SO_SNDBUF, socket.SO_RCVBUF,
+		socket.SO_LINGER, socket.SO_SNDBUF, socket.SO_RCVBUF, socket.SO_BUF_LOCK,
 		socket.SO_BINDTODEVICE, socket.SO_MARK, socket.SO_NO_CHECK,
 	} {
 		is.applySocketOption(ep, name, true)
@@ -133,6 +133,15 @@ func (is *Sock) applySocketOption(ep tcpip.Endpoint, name int, fresh bool) {
 	case socket.SO_RCVBUF:
 		if n := is.RcvBuf(); n != 0 {
 			so.SetReceiveBufferSize(int64(n), true)
+		}
+	case socket.SO_BUF_LOCK:
+		// gVisor stops growing a buffer once a size was set.
+		lock := is.BufLock()
+		if lock&socket.SOCK_SNDBUF_LOCK != 0 && is.SndBuf() == 0 {
+			so.SetSendBufferSize(so.GetSendBufferSize(), true)
+		}
+		if lock&socket.SOCK_RCVBUF_LOCK != 0 && is.RcvBuf() == 0 {
+			so.SetReceiveBufferSize(so.GetReceiveBufferSize(), true)
 		}
 	}
 }

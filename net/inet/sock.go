@@ -164,7 +164,16 @@ func (is *Sock) TakeEndpoint() *Endpoint {
 	if local, terr := ep.GetLocalAddress(); terr == nil && local.Port != 0 {
 		is.sport = local.Port
 	}
+	if r, ok := is.Prot.(EndpointReleaser); ok {
+		r.EndpointTaken(is, ep)
+	}
 	return ep
+}
+
+// An EndpointReleaser is an EndpointProto that keeps something for each
+// endpoint, and lets go of it when a Sock's is taken away. Locked.
+type EndpointReleaser interface {
+	EndpointTaken(is *Sock, ep *Endpoint)
 }
 
 // ForgetPort makes the Sock's name have no port, once it has no endpoint.
@@ -202,7 +211,11 @@ func (is *Sock) bindPort(addr socket.Sockaddr) error {
 	if err != nil {
 		return err
 	}
-	if terr := ep.Bind(is.FullAddress(addr)); terr != nil {
+	terr := ep.Bind(is.FullAddress(addr))
+	if _, foreign := terr.(*tcpip.ErrBadLocalAddress); foreign && is.MayBindForeign() {
+		is.Net.WithForeign(func() { terr = ep.Bind(is.FullAddress(addr)) })
+	}
+	if terr != nil {
 		if _, whole := ep.Endpoint.(Rebinder); !whole {
 			is.TakeEndpoint().Close()
 		}
@@ -226,13 +239,34 @@ func (is *Sock) Autobind() error {
 		return nil
 	}
 	addr := is.AnyAddr()
-	if is.UserLocks&socket.SOCK_BINDADDR_LOCK != 0 && is.rcvSaddr.IsValid() {
+	if is.addrOnly() {
 		addr = socket.SockaddrFrom(netip.AddrPortFrom(is.rcvSaddr, 0))
 	}
 	if err := is.Prot.GetPort(&is.Sock, addr); err != nil {
 		return errno.EAGAIN
 	}
 	return nil
+}
+
+// addrOnly reports whether the program bound the Sock to an address. Locked.
+func (is *Sock) addrOnly() bool {
+	return is.UserLocks&socket.SOCK_BINDADDR_LOCK != 0 && is.rcvSaddr.IsValid()
+}
+
+// BindLate gives a Sock that is bound to an address alone its port, before it
+// connects or listens. Locked.
+func (is *Sock) BindLate() error {
+	if !is.addrOnly() || is.Bound() {
+		return nil
+	}
+	return is.Autobind()
+}
+
+// Foreign reports whether the Sock is bound to an IPv4 address that is not the
+// machine's. Locked.
+func (is *Sock) Foreign() bool {
+	return is.rcvSaddr.IsValid() && is.rcvSaddr.Unmap().Is4() && !is.rcvSaddr.Unmap().IsUnspecified() &&
+		is.Net.AddrType(is.rcvSaddr.Unmap()) == netdev.RTN_UNICAST
 }
 
 // Bound reports whether the Sock has a local port. Locked.

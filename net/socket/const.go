@@ -130,4 +130,7 @@ const (
 	FIONBIO  = 0x5421
 	SIOCINQ  = FIONREAD
 	SIOCOUTQ = 0x5411
+
+	// SIOCOUTQNSD is TCP's (include/uapi/linux/sockios.h).
+	SIOCOUTQNSD = 0x894B
 )

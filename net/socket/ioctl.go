@@ -15,7 +15,7 @@ import (
 // socket's network; time stamps; the family's and the protocol's; the
 // devices'. arg is a pointer of the type that cmd takes:
 //
-//	FIONBIO, FIONREAD, SIOCINQ, SIOCOUTQ, SIOCATMARK   *int
+//	FIONBIO, FIONREAD, SIOCINQ, SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK   *int
 //	FIOSETOWN, SIOCSPGRP                               *int or *Owner
 //	FIOGETOWN, SIOCGPGRP                               *int
 //	SIOCGSTAMP, SIOCGSTAMPNS                           *time.Time

@@ -27,6 +27,13 @@ func Sockets() []Info {
 	return list
 }
 
+// EachSock calls f with the Sock of every open socket, of all tasks.
+func EachSock(f func(sk *Sock)) {
+	for _, s := range sockets() {
+		f(s.Sk)
+	}
+}
+
 // sockets returns the open sockets of all tasks, the newest first.
 func sockets() []*Socket {
 	open.Lock()

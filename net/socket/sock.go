@@ -93,6 +93,7 @@ func (sk *Sock) Inherit(from *Sock) {
 	sk.opts.inherit(&from.opts)
 	sk.UserLocks = from.UserLocks &^ SOCK_BINDPORT_LOCK
 	sk.flags.Store(from.flags.Load())
+	sk.filter.Store(from.filter.Load())
 	sk.rcvBuf.Store(from.rcvBuf.Load())
 	sk.sndBuf.Store(from.sndBuf.Load())
 	sk.rcvTimeo.Store(from.rcvTimeo.Load())

@@ -118,19 +118,13 @@ func (sk *Sock) peeks() bool {
 	return false
 }
 
-func oobInlineOption() Option {
-	o := flagOption(SO_OOBINLINE, "SO_OOBINLINE", FlagURGInline)
-	o.Why = "on AF_UNIX; TCP's urgent data is always inline"
-	return o
-}
-
 // moreSocketOptions are SOL_SOCKET's options beyond what every program uses
 // (sk_setsockopt).
 func moreSocketOptions() []Option {
 	return []Option{
 		debugOption(),
 		storedFlag(SO_DONTROUTE, "SO_DONTROUTE", FlagLocalRoute, "every route is looked up"),
-		oobInlineOption(),
+		flagOption(SO_OOBINLINE, "SO_OOBINLINE", FlagURGInline),
 		flagOption(SO_NO_CHECK, "SO_NO_CHECK", FlagNoCheck),
 		flagOption(SO_RXQ_OVFL, "SO_RXQ_OVFL", FlagRxqOvfl),
 		flagOption(SO_SELECT_ERR_QUEUE, "SO_SELECT_ERR_QUEUE", FlagSelectErrQueue),
@@ -143,14 +137,13 @@ func moreSocketOptions() []Option {
 			sk.opts.incomingCPU.Store(int32(v) + 1)
 			return nil
 		}, func(sk *Sock) int { return int(sk.opts.incomingCPU.Load()) - 1 }),
-		forceOption(SO_SNDBUFFORCE, "SO_SNDBUFFORCE", sockMinSndBuf, SO_SNDBUF, func(sk *Sock) *atomic.Int32 { return &sk.sndBuf }),
-		forceOption(SO_RCVBUFFORCE, "SO_RCVBUFFORCE", sockMinRcvBuf, SO_RCVBUF, func(sk *Sock) *atomic.Int32 { return &sk.rcvBuf }),
+		forceOption(SO_SNDBUFFORCE, "SO_SNDBUFFORCE", sockMinSndBuf, SO_SNDBUF, SOCK_SNDBUF_LOCK, func(sk *Sock) *atomic.Int32 { return &sk.sndBuf }),
+		forceOption(SO_RCVBUFFORCE, "SO_RCVBUFFORCE", sockMinRcvBuf, SO_RCVBUF, SOCK_RCVBUF_LOCK, func(sk *Sock) *atomic.Int32 { return &sk.rcvBuf }),
 		{Level: SOL_SOCKET, Name: SO_BINDTODEVICE, Label: "SO_BINDTODEVICE", Set: setBindToDevice, Get: getBindToDevice, AnyLen: true},
 		numberOption(SO_BINDTOIFINDEX, "SO_BINDTOIFINDEX", OptionWorks, "", bindToIndex, (*Sock).BoundDevIf),
-		numberOption(SO_BUF_LOCK, "SO_BUF_LOCK", OptionStored, "buffers of a set size are never grown", setBufLock,
+		numberOption(SO_BUF_LOCK, "SO_BUF_LOCK", OptionWorks, "on TCP, whose buffers alone grow; one that is unlocked stays as it is", setBufLock,
 			func(sk *Sock) int { return int(sk.opts.bufLock.Load()) }),
-		{Level: SOL_SOCKET, Name: SO_PEEK_OFF, Label: "SO_PEEK_OFF", State: OptionWorks,
-			Why: "on UDP and AF_UNIX; on TCP MSG_PEEK reads from the front", Set: setPeekOff, Get: getPeekOff},
+		{Level: SOL_SOCKET, Name: SO_PEEK_OFF, Label: "SO_PEEK_OFF", Set: setPeekOff, Get: getPeekOff},
 		{Level: SOL_SOCKET, Name: SO_PEERNAME, Label: "SO_PEERNAME", Get: getPeerName},
 		{Level: SOL_SOCKET, Name: SO_COOKIE, Label: "SO_COOKIE", Get: getCookie},
 		{Level: SOL_SOCKET, Name: SO_MEMINFO, Label: "SO_MEMINFO", Get: getMemInfo},
@@ -255,7 +248,7 @@ type LowatLimiter interface {
 }
 
 // forceOption is a buffer's size past the sysctl's limit.
-func forceOption(name int, label string, least, told int, field func(*Sock) *atomic.Int32) Option {
+func forceOption(name int, label string, least, told int, lock uint32, field func(*Sock) *atomic.Int32) Option {
 	return Option{
 		Level: SOL_SOCKET, Name: name, Label: label, Notify: told,
 		Set: func(sk *Sock, val []byte) error {
@@ -268,6 +261,7 @@ func forceOption(name int, label string, least, told int, field func(*Sock) *ato
 			}
 			v = min(max(v, 0), math.MaxInt32/2)
 			field(sk).Store(int32(max(2*v, least)))
+			sk.opts.bufLock.Or(lock)
 			return nil
 		},
 	}
@@ -310,6 +304,10 @@ func bindToIndex(sk *Sock, index int) error {
 	sk.opts.boundDevIf.Store(int32(index))
 	return nil
 }
+
+// BufLock returns the locks of SO_BUF_LOCK: SOCK_SNDBUF_LOCK and
+// SOCK_RCVBUF_LOCK.
+func (sk *Sock) BufLock() int { return int(sk.opts.bufLock.Load()) }
 
 // getBindToDevice is Linux's sock_getbindtodevice.
 func getBindToDevice(sk *Sock, val []byte) (int, error) {

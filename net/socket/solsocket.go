@@ -78,11 +78,13 @@ func doubled(v, limit, least int) int32 {
 
 func setSndBuf(sk *Sock, v int) error {
 	sk.sndBuf.Store(doubled(v, int(sk.Net.Sysctl.WmemMax.Load()), sockMinSndBuf))
+	sk.opts.bufLock.Or(SOCK_SNDBUF_LOCK)
 	return nil
 }
 
 func setRcvBuf(sk *Sock, v int) error {
 	sk.rcvBuf.Store(doubled(v, int(sk.Net.Sysctl.RmemMax.Load()), sockMinRcvBuf))
+	sk.opts.bufLock.Or(SOCK_RCVBUF_LOCK)
 	return nil
 }
 

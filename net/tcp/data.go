@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"io"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -23,10 +24,17 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	}
 	it := m.Iter()
 	total := it.Len()
-	n, terr := ep.Write(it, tcpip.WriteOptions{})
+	urgent := flags&socket.MSG_OOB != 0 && total > 0
+	if urgent {
+		t.urge(ep, total)
+	}
+	n, terr := t.write(ep, it)
 	sent, err := int(n), error(nil)
 	if terr != nil || sent != total {
 		sent, err = sendRest(sk, ep, it, sent, terr, sk.SndTimeo(flags&socket.MSG_DONTWAIT != 0))
+	}
+	if urgent {
+		t.urged(ep, total, sent)
 	}
 	if !more && sent > 0 && t.held.Load() {
 		t.push(ep)
@@ -37,6 +45,7 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 // sendRest goes on after a first write that did not take everything. sent
 // counts what was taken; terr is the write's error.
 func sendRest(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, sent int, terr tcpip.Error, timeo time.Duration) (int, error) {
+	t := of(sk)
 	err := sendError(sk, ep, terr)
 	for err == nil || err == errno.EAGAIN {
 		if err == nil && it.Len() == 0 {
@@ -47,7 +56,7 @@ func sendRest(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, sent int, ter
 				break
 			}
 			werr := sk.Wait(waiter.WritableEvents|waiter.EventHUp|waiter.EventErr, timeo, func() bool {
-				return writable(ep)
+				return t.sendsSoon(ep, false) && writable(ep)
 			})
 			if werr != nil {
 				err = werr
@@ -58,7 +67,7 @@ func sendRest(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, sent int, ter
 			err = brokenPipe(sk, ep)
 			break
 		}
-		n, terr := ep.Write(it, tcpip.WriteOptions{})
+		n, terr := t.write(ep, it)
 		sent += int(n)
 		err = sendError(sk, ep, terr)
 	}
@@ -67,6 +76,52 @@ func sendRest(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, sent int, ter
 		return sent, nil
 	}
 	return 0, err
+}
+
+// write writes what there is room for: in the send buffer and, with
+// TCP_NOTSENT_LOWAT, in pieces as Linux's segments are long.
+func (t *sock) write(ep *inet.Endpoint, it *socket.Iter) (int64, tcpip.Error) {
+	if t.extra.notSent.Load() == 0 {
+		return ep.Write(it, tcpip.WriteOptions{})
+	}
+	if !t.sendsSoon(ep, false) && !over(ep) {
+		return 0, &tcpip.ErrWouldBlock{}
+	}
+	return ep.Write(&piece{it, min(it.Len(), maxPiece)}, tcpip.WriteOptions{})
+}
+
+// maxPiece is the longest that a segment before its segmentation is
+// (sk_gso_max_size).
+const maxPiece = 64 << 10
+
+// A piece is the next bytes of an iterator: a tcpip.Payloader.
+type piece struct {
+	it   *socket.Iter
+	left int
+}
+
+// Len implements tcpip.Payloader.
+func (p *piece) Len() int { return p.left }
+
+// Read implements io.Reader.
+func (p *piece) Read(b []byte) (int, error) {
+	if p.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := p.it.Read(b[:min(len(b), p.left)])
+	p.left -= n
+	return n, err
+}
+
+// sendsSoon reports whether less waits to be sent than TCP_NOTSENT_LOWAT
+// says, or for a poll less than half of it (tcp_stream_memory_free).
+func (t *sock) sendsSoon(ep *inet.Endpoint, poll bool) bool {
+	low := uint64(t.extra.notSent.Load())
+	if low == 0 {
+		return true
+	}
+	_, n := sendQueue(ep)
+	return uint64(n)<<socket.BoolInt(poll) < low
 }
 
 func writable(ep *inet.Endpoint) bool {
@@ -116,7 +171,7 @@ func (*Proto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	case ep != nil && state(ep) == socket.TCP_LISTEN:
 		return 0, errno.ENOTCONN
 	case flags&socket.MSG_OOB != 0:
-		return 0, errno.EINVAL // no urgent byte is kept apart from the stream
+		return of(sk).recvUrgent(ep, m, flags)
 	case ep == nil:
 		return 0, recvUnconnected(sk)
 	}
@@ -159,6 +214,8 @@ func recvRest(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, got int, err 
 			return got, nil
 		case flags&socket.MSG_WAITALL == 0 && got >= sk.RcvLowat():
 			return got, nil
+		case got > 0 && of(sk).atMark(ep):
+			return got, nil // no receive goes across the urgent byte
 		}
 		var n int
 		n, err = recvOnce(sk, ep, it, flags)
@@ -192,7 +249,8 @@ func readable(sk *socket.Sock, ep *inet.Endpoint) bool {
 	case socket.TCP_CLOSE:
 		return true
 	}
-	return shutdownBits(sk, ep, st)&socket.RCV_SHUTDOWN != 0 || received(ep) > 0 || sk.HasErr()
+	more, _ := of(sk).pollUrgent(ep)
+	return shutdownBits(sk, ep, st)&socket.RCV_SHUTDOWN != 0 || received(ep) > more || sk.HasErr()
 }
 
 // recvOnce reads what is there. It returns 0 and nil at the end of the stream
@@ -205,19 +263,40 @@ func recvOnce(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, flags int) (i
 			return 0, nil
 		}
 	} else {
-		peek := flags&socket.MSG_PEEK != 0
-		res, terr := ep.Read(it, tcpip.ReadOptions{Peek: peek})
+		n, terr := of(sk).read(ep, it, flags&socket.MSG_PEEK != 0)
 		if terr == nil {
-			if !peek {
-				ep.ModerateRecvBuf(res.Count)
-			}
-			return res.Count, nil
+			return n, nil
 		}
 		if err := recvError(ep, terr); err != nil && err != errno.EPIPE {
 			return 0, err
 		}
 	}
 	return 0, recvEnd(sk, ep)
+}
+
+// read reads into it, where SO_PEEK_OFF and an urgent byte say.
+func (t *sock) read(ep *inet.Endpoint, it *socket.Iter, peek bool) (n int, terr tcpip.Error) {
+	off := t.PeekOff()
+	if m, ok := t.mark(ep); ok {
+		n, terr = t.readAround(m, ep, it, peek)
+		m.done()
+	} else if peek && off > 0 {
+		n, terr = readWindow(ep, &window{it: it, skip: off, left: it.Len()}, peek)
+	} else {
+		var res tcpip.ReadResult
+		if res, terr = ep.Read(it, tcpip.ReadOptions{Peek: peek}); terr == nil && !peek {
+			ep.ModerateRecvBuf(res.Count)
+		}
+		n = res.Count
+	}
+	if off >= 0 {
+		if peek {
+			t.MovePeekOff(n)
+		} else {
+			t.MovePeekOff(-n)
+		}
+	}
+	return n, terr
 }
 
 // recvError returns an error that a read got from the endpoint itself, rather

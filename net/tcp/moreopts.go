@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/waiter"
 
 	"github.com/tamanet/tamanet/net/errno"
 	"github.com/tamanet/tamanet/net/inet"
@@ -160,8 +161,7 @@ func moreTCPOptions() []socket.Option {
 			return nil
 		}, func(*sock) int { return 0 }, "it means nothing on Linux either"),
 		intOption(TCP_USER_TIMEOUT, "TCP_USER_TIMEOUT", setUserTimeout, func(t *sock) int { return int(t.extra.userTimeout.Load()) }),
-		storedInt(TCP_NOTSENT, "TCP_NOTSENT_LOWAT", func(t *sock, v int) error { t.extra.notSent.Store(uint32(v)); return nil },
-			func(t *sock) int { return int(int32(t.extra.notSent.Load())) }, "gVisor does not tell what is not yet sent"),
+		intOption(TCP_NOTSENT, "TCP_NOTSENT_LOWAT", setNotSent, func(t *sock) int { return int(int32(t.extra.notSent.Load())) }),
 		intOption(TCP_INQ, "TCP_INQ", setInq, func(t *sock) int { return socket.BoolInt(t.extra.inq.Load()) }),
 		{Level: socket.SOL_TCP, Name: TCP_IS_MPTCP, Label: "TCP_IS_MPTCP", Get: func(_ *socket.Sock, val []byte) (int, error) {
 			return socket.PutInt(val, 0)
@@ -330,6 +330,17 @@ func getCongestion(sk *socket.Sock, val []byte) (int, error) {
 	var b [maxCongestion]byte
 	copy(b[:], name)
 	return copy(val, b[:]), nil
+}
+
+// setNotSent takes the low mark as unsigned. Waits look at each segment that
+// goes out.
+func setNotSent(t *sock, v int) error {
+	t.extra.notSent.Store(uint32(v))
+	if v != 0 {
+		t.with(t.own)
+	}
+	t.WQ.Notify(waiter.WritableEvents)
+	return nil
 }
 
 func setThin(t *sock, v int) error {

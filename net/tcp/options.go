@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
+	gtcp "gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 
 	"github.com/tamanet/tamanet/net/errno"
 	"github.com/tamanet/tamanet/net/inet"
@@ -74,6 +75,11 @@ func (*Proto) ApplyOptions(is *inet.Sock, ep tcpip.Endpoint) {
 		ep.SetSockOptInt(tcpip.KeepaliveCountOption, int(v))
 	}
 	o.extra.apply(ep)
+	t := is.Impl.(*sock)
+	if o.extra.notSent.Load() != 0 {
+		t.ownEndpoint(ep)
+	}
+	t.guard(ep)
 }
 
 func passKeepIdle(ep tcpip.Endpoint, seconds int32) {
@@ -87,7 +93,15 @@ func passKeepIntvl(ep tcpip.Endpoint, seconds int32) {
 }
 
 // OptionSet implements socket.OptionWatcher.
-func (*Proto) OptionSet(sk *socket.Sock, name int) { inet.Of(sk).OptionSet(name) }
+func (*Proto) OptionSet(sk *socket.Sock, name int) {
+	inet.Of(sk).OptionSet(name)
+	if name == socket.SO_ATTACH_FILTER {
+		of(sk).look()
+	}
+}
+
+// MinTTLSet implements inet.MinTTLWatcher.
+func (*Proto) MinTTLSet(is *inet.Sock) { of(&is.Sock).look() }
 
 // BufferSizes implements socket.BufferSizer.
 func (*Proto) BufferSizes(sk *socket.Sock) (receive, send int) {
@@ -187,11 +201,18 @@ const (
 	infoCaState     = 1
 	infoRto         = 8
 	infoSndMss      = 16
+	infoUnacked     = 24
+	infoSacked      = 28
 	infoRtt         = 68
 	infoRttvar      = 72
 	infoSndSsthresh = 76
 	infoSndCwnd     = 80
 	infoReordering  = 88
+	infoTotalRetr   = 100
+	infoSegsOut     = 136
+	infoSegsIn      = 140
+	infoNotSent     = 144
+	infoSndWnd      = 228
 
 	SizeofInfo = 248
 )
@@ -217,6 +238,17 @@ func getInfo(sk *socket.Sock, val []byte) (int, error) {
 		}
 		if mss, terr := ep.GetSockOptInt(tcpip.MaxSegOption); terr == nil {
 			put(infoSndMss, uint32(mss))
+		}
+		if s, ok := segments(ep); ok {
+			put(infoUnacked, uint32(s.out))
+			put(infoSacked, uint32(s.sacked))
+			put(infoNotSent, uint32(s.notSent()))
+			put(infoSndWnd, s.wnd)
+		}
+		if st, ok := ep.Stats().(*gtcp.Stats); ok {
+			put(infoTotalRetr, uint32(st.SendErrors.Retransmits.Value()))
+			put(infoSegsOut, uint32(st.SegmentsSent.Value()))
+			put(infoSegsIn, uint32(st.SegmentsReceived.Value()))
 		}
 	}
 	return copy(val, b[:]), nil

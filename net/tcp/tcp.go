@@ -42,8 +42,14 @@ type sock struct {
 	*inet.Sock
 	options
 
+	net *network
+
 	// held says that the last send had MSG_MORE; see cork.go.
 	held atomic.Bool
+	// sndUp is Linux's snd_up, the end of the urgent bytes sent, with urgentSet.
+	sndUp atomic.Uint64
+	// guardedPort is the port of a listener whose segments are looked at.
+	guardedPort uint16
 }
 
 func of(sk *socket.Sock) *sock { return inet.Of(sk).Impl.(*sock) }
@@ -57,7 +63,7 @@ func (*Proto) Transport() tcpip.TransportProtocolNumber { return gtcp.ProtocolNu
 // Init is Linux's tcp_v4_init_sock.
 func (*Proto) Init(sk *socket.Sock) error {
 	is := inet.Of(sk)
-	t := &sock{Sock: is}
+	t := &sock{Sock: is, net: networkOf(is.Net)}
 	t.options.init()
 	is.Impl = t
 	return nil
@@ -103,6 +109,12 @@ func (*Proto) Connect(sk *socket.Sock, addr socket.Sockaddr) error {
 	}
 	if err != nil {
 		return err
+	}
+	if is.Foreign() && !is.Has(inet.Transparent) {
+		return errno.ENETUNREACH // ip_route_output_key
+	}
+	if err := is.BindLate(); err != nil {
+		return errno.EADDRNOTAVAIL
 	}
 	ep, err := is.Ensure()
 	if err != nil {
@@ -209,6 +221,7 @@ func (*Proto) Close(sk *socket.Sock, linger time.Duration) {
 	}
 	uncork(ep)
 	ep.Close()
+	of(sk).unguard(ep)
 	if linger <= 0 || !sk.Flag(socket.FlagLinger) {
 		return
 	}
@@ -228,11 +241,8 @@ func closing(ep *inet.Endpoint) bool {
 // Listen is Linux's inet_csk_listen_start.
 func (*Proto) Listen(sk *socket.Sock, backlog int) error {
 	is := inet.Of(sk)
-	if is.Has(inet.BindAddressNoPort) {
-		// gVisor would choose an address too.
-		if err := is.Autobind(); err != nil {
-			return err
-		}
+	if err := is.BindLate(); err != nil {
+		return errno.EADDRINUSE
 	}
 	ep, err := is.Ensure()
 	if err != nil {
@@ -253,6 +263,9 @@ func (*Proto) Listen(sk *socket.Sock, backlog int) error {
 			return err
 		}
 	}
+	if terr == nil {
+		of(sk).look()
+	}
 	return errno.FromTCPIP(terr)
 }
 
@@ -269,7 +282,7 @@ func (p *Proto) Accept(sk *socket.Sock) (*socket.Sock, error) {
 		return nil, errno.FromTCPIP(terr)
 	}
 	child := is.NewAccepted(nep, wq, peer)
-	t := &sock{Sock: child}
+	t := &sock{Sock: child, net: of(sk).net}
 	t.options.inherit(&of(sk).options)
 	child.Impl = t
 	child.ApplyInherited()
@@ -311,11 +324,18 @@ func (*Proto) Poll(sk *socket.Sock) (mask socket.EventMask) {
 // ready returns what of reading and writing is possible. A Sock that is
 // closed or shut for sending is writable: a write fails at once.
 func ready(sk *socket.Sock, ep *inet.Endpoint, st socket.State, shut int) (mask socket.EventMask) {
-	if ep != nil && received(ep) >= sk.RcvLowat() {
-		mask |= waiter.ReadableEvents
+	if ep != nil {
+		more, urgent := of(sk).pollUrgent(ep)
+		mask |= urgent
+		if received(ep) >= sk.RcvLowat()+more {
+			mask |= waiter.ReadableEvents
+		}
 	}
 	if st == socket.TCP_CLOSE || shut&socket.SEND_SHUTDOWN != 0 {
 		return mask | waiter.WritableEvents
+	}
+	if !of(sk).sendsSoon(ep, true) {
+		return mask
 	}
 	return mask | ep.Readiness(waiter.WritableEvents)&waiter.WritableEvents
 }
@@ -374,37 +394,45 @@ func (*Proto) SockError(sk *socket.Sock) error {
 	return sk.TakeErr()
 }
 
-// Queued implements socket.Queuer. gVisor does not tell how much is not yet
-// acknowledged.
+// Queued implements socket.Queuer.
 func (*Proto) Queued(sk *socket.Sock) (receive, send int) {
 	ep := inet.Of(sk).Endpoint()
 	if ep == nil || state(ep) == socket.TCP_LISTEN {
 		return 0, 0
 	}
-	return received(ep), 0
+	unacked, _ := sendQueue(ep)
+	return received(ep), unacked
 }
 
 // Ioctl is Linux's tcp_ioctl.
 func (*Proto) Ioctl(sk *socket.Sock, cmd uint, arg any) error {
-	if cmd != socket.FIONREAD && cmd != socket.SIOCATMARK {
-		return errno.ENOTTY // gVisor does not tell what SIOCOUTQ asks
+	switch cmd {
+	case socket.FIONREAD, socket.SIOCATMARK, socket.SIOCOUTQ, socket.SIOCOUTQNSD:
+	default:
+		return errno.ENOTTY
 	}
 	n, ok := arg.(*int)
 	if !ok {
 		return errno.EFAULT
 	}
-	if cmd == socket.SIOCATMARK {
-		*n = 0 // urgent data is part of the stream
-		return nil
-	}
+	*n = 0
 	ep := inet.Of(sk).Endpoint()
 	switch {
 	case ep == nil:
-		*n = 0
+		return nil
+	case cmd == socket.SIOCATMARK:
+		*n = socket.BoolInt(of(sk).atMark(ep))
+		return nil
 	case state(ep) == socket.TCP_LISTEN:
 		return errno.EINVAL
-	default:
-		*n = received(ep)
+	}
+	switch cmd {
+	case socket.FIONREAD:
+		*n = of(sk).inq(ep)
+	case socket.SIOCOUTQ:
+		*n, _ = sendQueue(ep)
+	case socket.SIOCOUTQNSD:
+		_, *n = sendQueue(ep)
 	}
 	return nil
 }
