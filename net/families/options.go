@@ -15,7 +15,7 @@
 //	SO_SNDBUF                works
 //	SO_RCVBUF                works
 //	SO_KEEPALIVE             works
-//	SO_OOBINLINE             works       on AF_UNIX; TCP's urgent data is always inline
+//	SO_OOBINLINE             works
 //	SO_NO_CHECK              works
 //	SO_PRIORITY              stored      there are no queueing disciplines
 //	SO_LINGER                works
@@ -43,7 +43,7 @@
 //	SO_DOMAIN                works
 //	SO_RXQ_OVFL              works
 //	SO_WIFI_STATUS           ENOPROTOOPT there is no wireless
-//	SO_PEEK_OFF              works       on UDP and AF_UNIX; on TCP MSG_PEEK reads from the front
+//	SO_PEEK_OFF              works
 //	SO_NOFCS                 ENOPROTOOPT devices append the frame check sequence
 //	SO_LOCK_FILTER           works
 //	SO_SELECT_ERR_QUEUE      works
@@ -65,7 +65,7 @@
 //	SO_PREFER_BUSY_POLL      ENOPROTOOPT nothing polls when idle
 //	SO_BUSY_POLL_BUDGET      ENOPROTOOPT nothing polls when idle
 //	SO_NETNS_COOKIE          ENOPROTOOPT networks have no number
-//	SO_BUF_LOCK              stored      buffers of a set size are never grown
+//	SO_BUF_LOCK              works       on TCP, whose buffers alone grow; one that is unlocked stays as it is
 //	SO_RESERVE_MEM           ENOPROTOOPT memory is Go's
 //	SO_TXREHASH              ENOPROTOOPT there are no flow hashes
 //	SO_RCVMARK               ENOPROTOOPT marks do not outlive the output path
@@ -87,13 +87,13 @@
 //	IP_RECVTTL               works
 //	IP_RECVTOS               works
 //	IP_MTU                   works
-//	IP_FREEBIND              works       on UDP; gVisor's endpoints bind to the machine's own addresses only
+//	IP_FREEBIND              works       a stream cannot connect from an address that is not there
 //	IP_IPSEC_POLICY          ENOPROTOOPT there is no IPsec
 //	IP_XFRM_POLICY           ENOPROTOOPT there is no IPsec
 //	IP_PASSSEC               ENOPROTOOPT hooks label nothing
-//	IP_TRANSPARENT           works       on UDP, which sends from such an address within this machine only
+//	IP_TRANSPARENT           works       only UDP sends from such an address, and within this machine
 //	IP_RECVORIGDSTADDR       works
-//	IP_MINTTL                stored      gVisor takes packets of any TTL
+//	IP_MINTTL                works
 //	IP_NODEFRAG              stored      there is no defragmenter to pass by
 //	IP_CHECKSUM              ENOPROTOOPT checksums of packets are not kept
 //	IP_BIND_ADDRESS_NO_PORT  works
@@ -144,12 +144,12 @@
 //	IPV6_TCLASS              works
 //	IPV6_AUTOFLOWLABEL       ENOPROTOOPT gVisor sends no flow labels
 //	IPV6_ADDR_PREFERENCES    ENOPROTOOPT gVisor chooses source addresses (RFC 6724)
-//	IPV6_MINHOPCOUNT         stored      gVisor takes packets of any TTL
+//	IPV6_MINHOPCOUNT         works
 //	IPV6_RECVORIGDSTADDR     works
-//	IPV6_TRANSPARENT         works       on UDP, which sends from such an address within this machine only
+//	IPV6_TRANSPARENT         works       only UDP sends from such an address, and within this machine
 //	IPV6_UNICAST_IF          ENOPROTOOPT SO_BINDTODEVICE does the same
 //	IPV6_RECVFRAGSIZE        ENOPROTOOPT sizes of fragments are not kept
-//	IPV6_FREEBIND            works       on UDP; gVisor's endpoints bind to the machine's own addresses only
+//	IPV6_FREEBIND            works       a stream cannot connect from an address that is not there
 //
 // SOL_TCP:
 //
@@ -173,7 +173,7 @@
 //	TCP_REPAIR               ENOPROTOOPT connections do not move
 //	TCP_FASTOPEN             ENOPROTOOPT gVisor sends no data with a SYN (RFC 7413)
 //	TCP_TIMESTAMP            ENOPROTOOPT connections do not move
-//	TCP_NOTSENT_LOWAT        stored      gVisor does not tell what is not yet sent
+//	TCP_NOTSENT_LOWAT        works
 //	TCP_CC_INFO              ENOPROTOOPT cubic and reno tell nothing
 //	TCP_SAVE_SYN             ENOPROTOOPT gVisor does not keep a SYN
 //	TCP_SAVED_SYN            ENOPROTOOPT gVisor does not keep a SYN

@@ -23,7 +23,7 @@ func insn(op uint16, jt, jf uint8, k uint32) bpf.RawInstruction {
 	return bpf.RawInstruction{Op: op, Jt: jt, Jf: jf, K: k}
 }
 
-func (r *unixRun) Attach(fd int, prog []byte) {
+func (r *run) Attach(fd int, prog []byte) {
 	r.outcome(fmt.Sprintf("attach %d", len(prog)/socket.SizeofSockFilter), r.sys.(controlSys).attach(fd, prog))
 }
 

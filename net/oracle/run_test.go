@@ -31,7 +31,7 @@ func scenarios() []scenario {
 		createScenarios, bindScenarios, listenScenarios, connectScenarios, acceptScenarios,
 		shutdownScenarios, closeScenarios, streamScenarios, dgramScenarios, pollScenarios,
 		optionScenarios, moreOptionScenarios, cmsgScenarios, ioctlScenarios, fdScenarios, unixScenarios, filterScenarios, packetScenarios, pingScenarios, rawScenarios, epollScenarios,
-		corkScenarios, mmsgScenarios, udpScenarios, unixQueueScenarios,
+		corkScenarios, mmsgScenarios, urgentScenarios, tcpScenarios, udpScenarios, unixQueueScenarios,
 	} {
 		all = append(all, part()...)
 	}
