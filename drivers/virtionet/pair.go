@@ -107,6 +107,13 @@ func (p *pair) open() (err error) {
 	return nil
 }
 
+// setIRQ changes what wakes the pair's goroutine, before that runs.
+func (p *pair) setIRQ(irq nic.Interrupt) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.irq = irq
+}
+
 // start prepares the pair for use, but for what the whole device does.
 func (p *pair) start(h nic.Handler) error {
 	p.handler = h

@@ -193,9 +193,12 @@ func queuesWork(t *testing.T, m *multi, when string) {
 
 // TestQueuesAreServedSideBySide: while the handler of one pair is busy, frames come up by another.
 func TestQueuesAreServedSideBySide(t *testing.T) {
-	for name, vectors := range map[string]int{"one line": 0, "vectors": 3} {
-		t.Run(name, func(t *testing.T) {
-			m := newMulti(t, 16, 2, vectors, every)
+	for _, tc := range []struct {
+		name          string
+		vectors, slow int
+	}{{"one line, pair 0 busy", 0, 0}, {"one line, pair 1 busy", 0, 1}, {"vectors, pair 0 busy", 3, 0}, {"vectors, pair 1 busy", 3, 1}} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := newMulti(t, 16, 2, tc.vectors, every)
 			inside, leave := make(chan struct{}), make(chan struct{})
 			var once atomic.Bool
 			m.update(func() {
@@ -206,12 +209,11 @@ func TestQueuesAreServedSideBySide(t *testing.T) {
 					}
 				}
 			})
-			// Pair 1, since pair 0's goroutine is that of a shared line.
-			m.DeliverTo(1, virtionettest.Header{}, frame("slow"))
+			m.DeliverTo(tc.slow, virtionettest.Header{}, frame("slow"))
 			<-inside
-			m.echoOn(t, 0, "fast")
+			m.echoOn(t, 1-tc.slow, "fast")
 			close(leave)
-			m.wait(t, "the slow one", func() bool { return len(m.hs[1].texts) == 1 })
+			m.wait(t, "the slow one", func() bool { return len(m.hs[tc.slow].texts) == 1 })
 		})
 	}
 }

@@ -13,12 +13,12 @@ var (
 	errLineClosed = errors.New("its interrupt line was closed")
 )
 
-// run is the device's goroutine: it ends when the device is closed, or given up. Unless pairs have
-// interrupts of their own, it is that of pair 0 too.
+// run is the device's goroutine: it ends when the device is closed, or given up. It is that of the
+// only pair too, if that has no interrupt of its own.
 func (d *Device) run() {
 	defer close(d.done)
 	d.startPairs()
-	if !d.vectored && d.configDue.Swap(false) {
+	if d.inline() && d.configDue.Swap(false) {
 		d.configChanged()
 	}
 	for ok := true; ok; ok = d.serve() {
@@ -43,7 +43,7 @@ func (d *Device) acknowledge() {
 	if d.t.TakeInterrupt()&virtio.InterruptConfig != 0 {
 		d.configDue.Store(true)
 	}
-	for _, p := range d.inUse()[1:] {
+	for _, p := range d.workerPairs() {
 		p.irq.Wake()
 	}
 }
@@ -54,11 +54,11 @@ func (d *Device) serve() bool {
 		if cause := d.cause.Swap(nil); cause != nil && !d.reset(*cause) {
 			return false
 		}
-		if d.vectored {
-			if d.now() != stateRunning {
+		if d.inline() {
+			if !d.pairs[0].poll() && d.cause.Load() == nil {
 				return false
 			}
-		} else if !d.pairs[0].poll() && d.cause.Load() == nil {
+		} else if d.now() != stateRunning {
 			return false
 		}
 		if d.cause.Load() == nil {
@@ -89,11 +89,14 @@ func (d *Device) stopPairs() {
 }
 
 func (d *Device) workerPairs() []*pair {
-	if d.vectored {
-		return d.inUse()
+	if d.inline() {
+		return nil
 	}
-	return d.inUse()[1:]
+	return d.inUse()
 }
+
+// inline says whether the device's goroutine is the pair's.
+func (d *Device) inline() bool { return !d.vectored && d.active.Load() == 1 }
 
 // configChanged looks at the configuration. It is called in pair 0's goroutine, as its Handler is.
 func (d *Device) configChanged() {

@@ -319,6 +319,10 @@ func (d *Device) StartQueues(hs []nic.Handler) (used int, err error) {
 	}
 	d.configure()
 	d.ctrl.mu.Unlock()
+	if !d.vectored && !d.inline() {
+		// The line's goroutine does not poll, so that no pair waits for another.
+		d.pairs[0].setIRQ(newLine())
+	}
 	// What changed between New and now raised no interrupt.
 	d.configDue.Store(true)
 	go d.run()
