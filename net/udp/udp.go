@@ -5,6 +5,9 @@
 // the one receive queue; what it sends goes by gVisor's routes, or right into
 // the queue of a socket of the same machine. Ping and raw sockets are UDP's
 // [Proto] over endpoints of gVisor's.
+//
+// Left out are UDP-Lite, encapsulation (UDP_ENCAP), source filters of groups,
+// and the joining of datagrams that come from a device (UDP_GRO).
 package udp
 
 import (
