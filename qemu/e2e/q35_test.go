@@ -55,3 +55,10 @@ func TestPinInterrupt(t *testing.T) {
 	needs(t, "PCI", func(b *qemu.Board) bool { return b.Name == "q35" })
 	bootStatus(t, qemu.Config{More: []string{"-global", "virtio-net-pci.vectors=0"}})
 }
+
+// TestFirmwareThatAssignsNothing boots by QEMU's qboot, which gives devices no place in memory and does not map
+// configuration space.
+func TestFirmwareThatAssignsNothing(t *testing.T) {
+	needs(t, "PCI", func(b *qemu.Board) bool { return b.Name == "q35" })
+	bootStatus(t, qemu.Config{More: []string{"-bios", "qboot.rom"}})
+}
