@@ -93,7 +93,7 @@ type Config struct {
 }
 
 // Device is an ENET. It implements nic.Device, nic.Statistics, nic.Promiscuous,
-// nic.Multicast, nic.ChecksumOffload, nic.SegmentationOffload and nic.Batching.
+// nic.Multicast, nic.MACSetter, nic.ChecksumOffload, nic.SegmentationOffload and nic.Batching.
 type Device struct {
 	c    Config
 	regs mmio.Region
@@ -136,6 +136,7 @@ var (
 	_ nic.Statistics      = (*Device)(nil)
 	_ nic.Promiscuous     = (*Device)(nil)
 	_ nic.Multicast       = (*Device)(nil)
+	_ nic.MACSetter       = (*Device)(nil)
 	_ nic.ChecksumOffload = (*Device)(nil)
 	_ nic.Batching        = (*Device)(nil)
 
@@ -180,6 +181,7 @@ func New(c Config) (*Device, error) {
 		done: make(chan struct{}), closed: make(chan struct{}), batchEnd: func() {}}
 	d.info = nic.Info{Name: c.Name, MTU: c.MTU, MaxParts: maxParts, MAC: d.chooseMAC()}
 	d.link.Store(&nic.LinkState{})
+	d.filter.mac = d.info.MAC
 	d.filter.allMulticast()
 	err := d.setup()
 	if err != nil {

@@ -1,13 +1,15 @@
 package enet
 
 import (
+	"fmt"
 	"hash/crc32"
 
 	"github.com/tamanet/tamanet/drivers/nic"
 )
 
-// filter says which frames for other addresses than the MAC's own are received.
+// filter says which frames are received.
 type filter struct {
+	mac         nic.MAC
 	promiscuous bool
 	// groups has a bit for each value of groupHash.
 	groups uint64
@@ -26,9 +28,12 @@ func (f *filter) allMulticast() { f.groups = ^uint64(0) }
 // groupHash is the upper six bits of the address's CRC, not inverted (§22.6.6).
 func groupHash(m nic.MAC) uint { return uint(^crc32.ChecksumIEEE(m[:]) >> 26) }
 
-// writeFilter writes the group filter; the lock is held. No other unicast address
+// writeFilter writes the address and the group filter; the lock is held. No other unicast address
 // is received, so the individual filter stays empty.
 func (d *Device) writeFilter() {
+	m := d.filter.mac
+	d.regs.Write32(regPALR, uint32(m[0])<<24|uint32(m[1])<<16|uint32(m[2])<<8|uint32(m[3]))
+	d.regs.Write32(regPAUR, uint32(m[4])<<24|uint32(m[5])<<16)
 	d.regs.Write32(regIAUR, 0)
 	d.regs.Write32(regIALR, 0)
 	d.regs.Write32(regGAUR, uint32(d.filter.groups>>32))
@@ -48,6 +53,14 @@ func (d *Device) SetMulticast(groups []nic.MAC) error {
 			f.groups |= 1 << groupHash(g)
 		}
 	})
+}
+
+// SetMAC implements nic.MACSetter.
+func (d *Device) SetMAC(m nic.MAC) error {
+	if !m.Unicast() {
+		return fmt.Errorf("%s: %v is not a station's address", d.info.Name, m)
+	}
+	return d.setFilter(func(f *filter) { f.mac = m })
 }
 
 // SetPromiscuous implements nic.Promiscuous.

@@ -2,7 +2,6 @@ package enet
 
 import (
 	"github.com/tamanet/tamanet/drivers/mmio"
-	"github.com/tamanet/tamanet/drivers/nic"
 	"github.com/tamanet/tamanet/drivers/phy"
 )
 
@@ -37,7 +36,6 @@ func (d *Device) startMAC() {
 	r := d.regs
 	r.Write32(regMIBC, mibcClear)
 	r.Write32(regMIBC, 0)
-	d.writeAddress(d.info.MAC)
 	d.writeFilter()
 	r.Write32(regMRBR, uint32(d.bufferLen()))
 	r.Write32(regFTRL, uint32(d.bufferLen()))
@@ -54,11 +52,6 @@ func (d *Device) startMAC() {
 	r.Write32(regECR, ecrDBSWP|ecrEN1588|ecrEtherEn)
 	r.Write32(regRDAR, 1<<24)
 	r.Write32(regEIMR, uint32(eventsUsed))
-}
-
-func (d *Device) writeAddress(m nic.MAC) {
-	d.regs.Write32(regPALR, uint32(m[0])<<24|uint32(m[1])<<16|uint32(m[2])<<8|uint32(m[3]))
-	d.regs.Write32(regPAUR, uint32(m[4])<<24|uint32(m[5])<<16)
 }
 
 // rcr is the receive control for the link and the filter as they are.

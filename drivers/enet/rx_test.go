@@ -159,14 +159,22 @@ func TestFilter(t *testing.T) {
 			t.Errorf("SetPromiscuous(%v): %v, %v", on, promiscuous(), err)
 		}
 	}
+	address := func() [2]uint32 { return [2]uint32{m.Peek(enettest.PALR), m.Peek(enettest.PAUR) >> 16} }
+	want := [2]uint32{0x02123456, 0x789a}
+	if err := d.SetMAC(nic.MAC{2, 0x12, 0x34, 0x56, 0x78, 0x9a}); err != nil || address() != want {
+		t.Errorf("the address is %x, want %x: %v", address(), want, err)
+	}
+	if err := d.SetMAC(nic.MAC{1, 0, 0x5e, 0, 0, 1}); err == nil || address() != want {
+		t.Errorf("a group's address was taken: %x, %v", address(), err)
+	}
 	if err := d.SetPromiscuous(true); err != nil {
 		t.Fatal(err)
 	}
 	m.Raise(enettest.EventEBERR)
 	for m.Resets() != 2 || m.Peek(enettest.ECR)&2 == 0 {
 	}
-	if !promiscuous() {
-		t.Error("the filter is lost in a reset")
+	if !promiscuous() || address() != want {
+		t.Errorf("the filter is lost in a reset: %v, %x", promiscuous(), address())
 	}
 }
 
