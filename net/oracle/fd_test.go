@@ -24,6 +24,10 @@ func fdScenarios() []scenario {
 		"setsockopt":  func(r *run, fd int) { r.SetInt(fd, 1, 2, 1) },
 		"getsockopt":  func(r *run, fd int) { r.GetOpt(fd, 1, 2, 4) },
 		"ioctl":       func(r *run, fd int) { r.FionRead(fd) },
+		"ioctl FIONBIO": func(r *run, fd int) {
+			on := 1
+			r.Ioctl(fd, socket.FIONBIO, &on)
+		},
 		"dup": func(r *run, fd int) {
 			_, err := r.dup(fd)
 			r.outcome("dup", err)
@@ -34,7 +38,7 @@ func fdScenarios() []scenario {
 		list = append(list, scenario{"fd/closed/" + name, func(r *run) {
 			f(r, closed)
 			f(r, -1)
-		}})
+		}}, scenario{"fd/no socket/" + name, func(r *run) { f(r, r.epoll()) }})
 	}
 	return append(list, scenario{"fd/lowest free", func(r *run) {
 		// The process may have other descriptors open between.

@@ -27,6 +27,7 @@ import (
 // The errors:
 //
 //	EBADF     no such descriptor
+//	EINVAL    an epoll set, and the command is not FIONBIO
 //	(any)     a security hook refused
 //	EFAULT    arg is of another type
 //	EPERM     the task lacks CAP_NET_ADMIN
@@ -37,7 +38,12 @@ import (
 //	ENOTTY    a command that nothing here knows
 func (t *Task) Ioctl(fd int, cmd uint, arg any) error {
 	slot, f, err := t.sockfdLookup(fd)
-	if err != nil {
+	switch {
+	case err == errno.ENOTSOCK && cmd == FIONBIO:
+		return t.fionbio(fd, arg)
+	case err == errno.ENOTSOCK:
+		return errno.EINVAL // ep_eventpoll_ioctl
+	case err != nil:
 		return err
 	}
 	defer leave(slot, f)
@@ -46,13 +52,18 @@ func (t *Task) Ioctl(fd int, cmd uint, arg any) error {
 		return err
 	}
 	if cmd == FIONBIO {
-		on, ok := arg.(*int)
-		if !ok {
-			return errno.EFAULT
-		}
-		return t.SetNonblock(fd, *on != 0)
+		return t.fionbio(fd, arg)
 	}
 	return s.ioctl(t, cmd, arg)
+}
+
+// fionbio is Linux's ioctl_fionbio.
+func (t *Task) fionbio(fd int, arg any) error {
+	on, ok := arg.(*int)
+	if !ok {
+		return errno.EFAULT
+	}
+	return t.SetNonblock(fd, *on != 0)
 }
 
 // Ioctl is [Task.Ioctl] without a descriptor, but for FIONBIO. The privileges
