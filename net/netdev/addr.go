@@ -29,13 +29,13 @@ func (s *Stack) AddrType(addr netip.Addr) AddrType {
 		return RTN_MULTICAST
 	case addr == broadcast4 || addr == any4:
 		return RTN_BROADCAST
-	case addr.IsLoopback():
-		return RTN_LOCAL
 	}
 	ip, proto := ToTCPIP(addr), NetProto(addr)
 	switch {
 	case s.ip.IsSubnetBroadcast(0, proto, ip):
-		return RTN_BROADCAST
+		return RTN_BROADCAST // 127.255.255.255 too
+	case addr.IsLoopback():
+		return RTN_LOCAL
 	case s.ip.CheckLocalAddress(0, proto, ip) != 0:
 		return RTN_LOCAL
 	}
