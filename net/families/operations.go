@@ -114,8 +114,9 @@
 //	SIOCGSTAMP            ENOENT       before a message came
 //	SIOCGSTAMPNS          ENOENT       before a message came
 //	SIOCINQ               works        FIONREAD
-//	SIOCOUTQ              works        not on TCP, as gVisor does not tell: ENOTTY
-//	SIOCATMARK            works        a stream of AF_UNIX; TCP is never at a mark: its urgent data is part of the stream
+//	SIOCOUTQ              works        on TCP what is not acknowledged
+//	SIOCOUTQNSD           works        TCP: what is not sent
+//	SIOCATMARK            works        TCP, and a stream of AF_UNIX
 //	SIOCGIFCONF           works
 //	SIOCGIFINDEX          works
 //	SIOCGIFNAME           works

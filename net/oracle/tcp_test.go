@@ -165,6 +165,65 @@ func tcpScenarios() []scenario {
 		r.Recv(server, 2, socket.MSG_PEEK)
 		off()
 	})
+	add("peek offset/past what is there", func(r *run, family int) {
+		client, server, _ := r.connected(family)
+		r.SetInt(server, socket.SOL_SOCKET, socket.SO_PEEK_OFF, 5)
+		r.Send(client, "abc", 0)
+		r.awaitInq(server, 3)
+		r.receiveTimeout(server, 30)
+		r.Recv(server, 4, socket.MSG_PEEK)
+		r.receiveTimeout(server, 3000)
+		join := r.async(func(r *run) { r.Recv(server, 4, socket.MSG_PEEK) })
+		r.Send(client, "defgh", 0)
+		join()
+	})
+	add("peek all", func(r *run, family int) {
+		client, server, _ := r.connected(family)
+		r.Send(client, "abc", 0)
+		r.awaitInq(server, 3)
+		r.receiveTimeout(server, 30)
+		r.Recv(server, 6, socket.MSG_PEEK|socket.MSG_WAITALL)
+		r.Recv(server, 6, socket.MSG_PEEK|socket.MSG_WAITALL|socket.MSG_DONTWAIT)
+		r.receiveTimeout(server, 3000)
+		join := r.async(func(r *run) { r.Recv(server, 6, socket.MSG_PEEK|socket.MSG_WAITALL) })
+		r.Send(client, "defgh", 0)
+		join()
+		r.Shutdown(client, socket.SHUT_WR)
+		r.Recv(server, 20, socket.MSG_PEEK|socket.MSG_WAITALL)
+		r.Recv(server, 20, socket.MSG_WAITALL)
+	})
+	add("connect to itself", func(r *run, family int) {
+		fd, a := r.bound(family, stream)
+		r.Connect(fd, a)
+		r.Poll(fd)
+		r.SockName(fd)
+		r.PeerName(fd)
+		r.Send(fd, "to myself", 0)
+		r.Recv(fd, 20, 0)
+		r.Shutdown(fd, socket.SHUT_WR)
+		r.Recv(fd, 20, 0)
+	})
+	add("connect to many", func(r *run, family int) {
+		targets := []socket.Sockaddr{at("224.0.0.1", 9), at("255.255.255.255", 9), at("127.255.255.255", 9)}
+		if family == inet6 {
+			targets = []socket.Sockaddr{at("ff02::1", 9), at("ff0e::1", 9), at("::ffff:224.0.0.1", 9)}
+		}
+		for _, a := range targets {
+			fd := r.open(family, stream)
+			r.Connect(fd, a)
+			r.Poll(fd)
+			r.SockErr(fd)
+		}
+	})
+	add("shut a listener", func(r *run, family int) {
+		for _, how := range []int{socket.SHUT_WR, socket.SHUT_RD, socket.SHUT_RDWR} {
+			l, _ := r.listener(family)
+			r.Shutdown(l, how)
+			r.GetOpt(l, socket.SOL_SOCKET, socket.SO_ACCEPTCONN, 4)
+			r.Poll(l)
+			r.Shutdown(l, how)
+		}
+	})
 	add("receive low mark", func(r *run, family int) {
 		client, server, _ := r.connected(family)
 		r.SetInt(server, socket.SOL_SOCKET, socket.SO_RCVLOWAT, 6)

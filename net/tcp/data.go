@@ -177,7 +177,7 @@ func (*Proto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	}
 	it := m.Iter()
 	it.Discard = flags&socket.MSG_TRUNC != 0
-	n, err := recvOnce(sk, ep, it, flags)
+	n, err := recvOnce(sk, ep, it, flags, 0)
 	if err != nil || flags&socket.MSG_WAITALL != 0 || n < sk.RcvLowat() {
 		n, err = recvRest(sk, ep, it, n, err, flags)
 	}
@@ -199,26 +199,26 @@ func recvUnconnected(sk *socket.Sock) error {
 }
 
 // recvRest goes on after a first read that found nothing or, with
-// MSG_WAITALL, too little.
+// MSG_WAITALL or SO_RCVLOWAT, too little. A peek goes on behind what it has.
 func recvRest(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, got int, err error, flags int) (int, error) {
 	timeo := sk.RcvTimeo(flags&socket.MSG_DONTWAIT != 0)
 	for {
 		switch {
 		case err == errno.EAGAIN && timeo > 0:
-			if err = waitReadable(sk, ep, timeo); err != nil {
+			if err = waitReadable(sk, ep, timeo, flags, got); err != nil {
 				return orError(got, err)
 			}
 		case err != nil:
 			return orError(got, err)
-		case it.Len() == 0 || flags&socket.MSG_PEEK != 0:
+		case it.Len() == 0:
 			return got, nil
 		case flags&socket.MSG_WAITALL == 0 && got >= sk.RcvLowat():
 			return got, nil
-		case got > 0 && of(sk).atMark(ep):
+		case got > 0 && of(sk).atMark(ep, of(sk).position(flags, got)):
 			return got, nil // no receive goes across the urgent byte
 		}
 		var n int
-		n, err = recvOnce(sk, ep, it, flags)
+		n, err = recvOnce(sk, ep, it, flags, got)
 		if n == 0 && err == nil {
 			return got, nil
 		}
@@ -234,14 +234,27 @@ func orError(n int, err error) (int, error) {
 	return 0, err
 }
 
-func waitReadable(sk *socket.Sock, ep *inet.Endpoint, timeo time.Duration) error {
+func waitReadable(sk *socket.Sock, ep *inet.Endpoint, timeo time.Duration, flags, got int) error {
+	at := of(sk).position(flags, got)
 	return sk.Wait(waiter.ReadableEvents|waiter.EventHUp|waiter.EventErr|waiter.EventRdHUp, timeo, func() bool {
-		return readable(sk, ep)
+		return readable(sk, ep, at)
 	})
 }
 
-// readable reports whether a receive would not block.
-func readable(sk *socket.Sock, ep *inet.Endpoint) bool {
+// position is where in what waits a receive that has got bytes goes on: at the
+// front, but for a peek, which leaves them there.
+func (t *sock) position(flags, got int) int {
+	switch off := t.PeekOff(); {
+	case flags&socket.MSG_PEEK == 0:
+		return 0
+	case off >= 0:
+		return off // it has moved by got
+	}
+	return got
+}
+
+// readable reports whether a receive at some position would not block.
+func readable(sk *socket.Sock, ep *inet.Endpoint, at int) bool {
 	st := state(ep)
 	switch st {
 	case socket.TCP_SYN_SENT, socket.TCP_SYN_RECV:
@@ -250,20 +263,20 @@ func readable(sk *socket.Sock, ep *inet.Endpoint) bool {
 		return true
 	}
 	more, _ := of(sk).pollUrgent(ep)
-	return shutdownBits(sk, ep, st)&socket.RCV_SHUTDOWN != 0 || received(ep) > more || sk.HasErr()
+	return shutdownBits(sk, ep, st)&socket.RCV_SHUTDOWN != 0 || received(ep) > at+more || sk.HasErr()
 }
 
 // recvOnce reads what is there. It returns 0 and nil at the end of the stream
 // and EAGAIN when nothing is there yet. Received data comes before a pending
 // error, and that before the end.
-func recvOnce(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, flags int) (int, error) {
+func recvOnce(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, flags, got int) (int, error) {
 	harvest(sk, ep)
 	if it.Len() == 0 {
-		if readable(sk, ep) && received(ep) > 0 {
+		if readable(sk, ep, 0) && received(ep) > 0 {
 			return 0, nil
 		}
 	} else {
-		n, terr := of(sk).read(ep, it, flags&socket.MSG_PEEK != 0)
+		n, terr := of(sk).read(ep, it, flags&socket.MSG_PEEK != 0, of(sk).position(flags, got))
 		if terr == nil {
 			return n, nil
 		}
@@ -275,13 +288,12 @@ func recvOnce(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, flags int) (i
 }
 
 // read reads into it, where SO_PEEK_OFF and an urgent byte say.
-func (t *sock) read(ep *inet.Endpoint, it *socket.Iter, peek bool) (n int, terr tcpip.Error) {
-	off := t.PeekOff()
+func (t *sock) read(ep *inet.Endpoint, it *socket.Iter, peek bool, at int) (n int, terr tcpip.Error) {
 	if m, ok := t.mark(ep); ok {
-		n, terr = t.readAround(m, ep, it, peek)
+		n, terr = t.readAround(m, ep, it, peek, at)
 		m.done()
-	} else if peek && off > 0 {
-		n, terr = readWindow(ep, &window{it: it, skip: off, left: it.Len()}, peek)
+	} else if at > 0 {
+		n, terr = readWindow(ep, &window{it: it, skip: at, left: it.Len()}, peek)
 	} else {
 		var res tcpip.ReadResult
 		if res, terr = ep.Read(it, tcpip.ReadOptions{Peek: peek}); terr == nil && !peek {
@@ -289,12 +301,10 @@ func (t *sock) read(ep *inet.Endpoint, it *socket.Iter, peek bool) (n int, terr 
 		}
 		n = res.Count
 	}
-	if off >= 0 {
-		if peek {
-			t.MovePeekOff(n)
-		} else {
-			t.MovePeekOff(-n)
-		}
+	if peek {
+		t.MovePeekOff(n)
+	} else {
+		t.MovePeekOff(-n)
 	}
 	return n, terr
 }

@@ -421,7 +421,7 @@ func (*Proto) Ioctl(sk *socket.Sock, cmd uint, arg any) error {
 	case ep == nil:
 		return nil
 	case cmd == socket.SIOCATMARK:
-		*n = socket.BoolInt(of(sk).atMark(ep))
+		*n = socket.BoolInt(of(sk).atMark(ep, 0))
 		return nil
 	case state(ep) == socket.TCP_LISTEN:
 		return errno.EINVAL

@@ -177,17 +177,15 @@ func (w *window) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// readAround reads to the mark, or past it when the stream stands there,
-// without the urgent byte unless it is inline. It returns how much was stored.
-func (t *sock) readAround(m mark, ep *inet.Endpoint, it *socket.Iter, peek bool) (int, tcpip.Error) {
-	w := window{it: it, left: it.Len()}
-	if peek {
-		w.skip = max(0, t.PeekOff())
-	}
-	switch at := m.off - w.skip; {
-	case at > 0:
-		w.left = min(w.left, at)
-	case at == 0 && !t.Flag(socket.FlagURGInline):
+// readAround reads from a position to the mark, or past it when the position
+// is there, without the urgent byte unless it is inline. It returns how much
+// was stored.
+func (t *sock) readAround(m mark, ep *inet.Endpoint, it *socket.Iter, peek bool, at int) (int, tcpip.Error) {
+	w := window{it: it, skip: at, left: it.Len()}
+	switch before := m.off - at; {
+	case before > 0:
+		w.left = min(w.left, before)
+	case before == 0 && !t.Flag(socket.FlagURGInline):
 		w.skip++
 	}
 	return readWindow(ep, &w, peek)
@@ -243,13 +241,14 @@ func (t *sock) recvUrgent(ep *inet.Endpoint, m *socket.Msghdr, flags int) (int, 
 	return n, errno.FromTCPIP(terr)
 }
 
-// atMark is SIOCATMARK.
-func (t *sock) atMark(ep *inet.Endpoint) bool {
+// atMark reports whether the urgent byte is at a position; at the front it is
+// SIOCATMARK's answer.
+func (t *sock) atMark(ep *inet.Endpoint, at int) bool {
 	m, ok := t.mark(ep)
 	if ok {
 		m.done()
 	}
-	return ok && m.off == 0
+	return ok && m.off == at
 }
 
 // inq returns the bytes that FIONREAD tells.
