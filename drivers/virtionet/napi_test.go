@@ -96,6 +96,31 @@ func TestReceiveInterruptsAreOffWhilePolling(t *testing.T) {
 	}
 }
 
+// TestBatchEndsAfterItsLastFrame: what waits for more of a batch must not wait for the next one.
+func TestBatchEndsAfterItsLastFrame(t *testing.T) {
+	r := newRig(t, 64)
+	inside, leave := make(chan struct{}), make(chan struct{})
+	r.update(func() {
+		r.onReceive = func() {
+			inside <- struct{}{}
+			<-leave
+		}
+	})
+	r.Deliver(frame("1"))
+	<-inside
+	r.update(func() { r.onReceive = nil })
+	for _, s := range []string{"2", "3", "4"} {
+		r.Deliver(frame(s))
+	}
+	close(leave)
+	r.wait(t, "the end of the last batch", func() bool { return len(r.batches) > 0 && r.batches[len(r.batches)-1] == 4 })
+	r.update(func() {
+		if len(r.batches) > 2 {
+			t.Errorf("batches ended after %d frames, for 4 that came together but for the first", r.batches)
+		}
+	})
+}
+
 // TestKicksAreSaved: More and NO_NOTIFY both spare a notification.
 func TestKicksAreSaved(t *testing.T) {
 	r := newRig(t, 256)

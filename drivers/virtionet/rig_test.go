@@ -32,7 +32,8 @@ type rig struct {
 	frames   [][]byte // as received
 	good     []bool   // their ChecksumGood
 	disable  virtio.Features
-	starve   bool // Buffer returns nil
+	starve   bool  // Buffer returns nil
+	batches  []int // frames received by the end of each batch
 	// onReceive is called in Receive, without the lock. Set it in update.
 	onReceive func()
 	onFrame   func(*nic.RxFrame)
@@ -69,6 +70,7 @@ func newRigOffering(t testing.TB, ring uint32, offered, disable virtio.Features)
 	if err := r.newDriver(); err != nil {
 		t.Fatal(err)
 	}
+	r.dev.OnBatchEnd(func() { r.update(func() { r.batches = append(r.batches, len(r.received)) }) })
 	if err := r.dev.Start(r); err != nil {
 		t.Fatal(err)
 	}

@@ -75,11 +75,17 @@ func (p *pair) receive(budget int) (n int, err error) {
 		err = p.take(b, written)
 	}
 	p.rx.q.Kick()
+	if n > 0 && p.index == 0 && p.d.batchEnd != nil {
+		p.d.batchEnd()
+	}
 	if err == virtio.ErrQueueEmpty {
 		err = nil
 	}
 	return n, err
 }
+
+// OnBatchEnd implements nic.Batching: a batch is what one look at the ring finds, of the first pair.
+func (d *Device) OnBatchEnd(end func()) { d.batchEnd = end }
 
 // take gives the device a buffer in place of b, in which it has written bytes, and hands the
 // frame up when it is whole. What cannot be handed up is dropped, and b itself goes back.

@@ -122,6 +122,8 @@ type Device struct {
 
 	link    atomic.Pointer[nic.LinkState]
 	handler nic.Handler
+	// batchEnd is called after a batch of received frames.
+	batchEnd func()
 	// configDue asks pair 0's goroutine to look at the configuration, cause the device's to reset it.
 	configDue atomic.Bool
 	cause     atomic.Pointer[error]
@@ -144,6 +146,7 @@ type Device struct {
 var (
 	_ nic.MultiQueue = (*Device)(nil)
 	_ nic.Statistics = (*Device)(nil)
+	_ nic.Batching   = (*Device)(nil)
 )
 
 // state is where a Device is in its life.
