@@ -14,6 +14,8 @@
 //
 //   - an interrupt is a netpoll event: see _goroot/src/runtime/signal_tamago.go;
 //   - syscall.Signal has a method Wait, for a goroutine that serves an interrupt line;
+//   - Ms are threads that share the processors which goos.Task starts, each once, after
+//     runtime.GOMAXPROCS was called with their number: see _goroot/src/runtime/thread_tamago_amd64.go;
 //   - a fault of a goroutine can become a Go panic: runtime.sigfault;
 //   - GOOSLINK names a package that every program is linked with;
 //   - a net.Conn from net.SocketFunc may offer more than the interface: CloseRead,

@@ -27,6 +27,12 @@ func Packages(arch string) []string {
 	}
 }
 
+// Concurrent returns the patterns of the packages whose tests are run with several
+// processors too: those that deal with goroutines, memory and time.
+func Concurrent() []string {
+	return []string{"runtime", "runtime/debug", "internal/runtime/...", "sync", "sync/...", "time", "context", "os/signal", "testing", "io"}
+}
+
 //go:embed skips.txt
 var skipsText string
 

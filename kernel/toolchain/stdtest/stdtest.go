@@ -36,6 +36,9 @@ type Options struct {
 	// Arch is amd64 or arm; arm programs run under qemu-arm. Empty means amd64.
 	Arch string
 
+	// Processors is how many processors the machine has, up to 8 on amd64. Zero means 1.
+	Processors int
+
 	// Packages are patterns as for go list. None means [Packages] of Arch.
 	Packages []string
 
@@ -153,6 +156,9 @@ func (opt *Options) list(ctx context.Context) ([]pkg, error) {
 // test runs go test -json and adds up what it says.
 func (opt *Options) test(ctx context.Context, sum *Summary, overlay string, pkgs []pkg) error {
 	args := []string{"test", "-json", "-vet=off", "-short", "-timeout=15m", "-tags=fakenet,timetzdata", "-overlay=" + overlay}
+	if opt.Processors > 1 {
+		args = append(args, fmt.Sprintf("-ldflags=-X %s.processors=%d", Board, opt.Processors))
+	}
 	if opt.Arch == "arm" {
 		qemu, err := exec.LookPath("qemu-arm-static")
 		if err != nil {

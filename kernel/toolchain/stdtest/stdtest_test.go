@@ -23,8 +23,16 @@ func TestStandardLibrary(t *testing.T) {
 	}
 	goCmd, err := toolchain.Ensure(t.Context(), toolchain.Options{Progress: os.Stderr})
 	require.NoError(t, err)
-	for _, arch := range []string{"amd64", "arm"} {
-		t.Run(arch, func(t *testing.T) {
+	for _, m := range []struct {
+		name, arch string
+		processors int
+		packages   []string
+	}{
+		{"amd64", "amd64", 1, Packages("amd64")},
+		{"amd64, 2 processors", "amd64", 2, Concurrent()},
+		{"arm", "arm", 1, Packages("arm")},
+	} {
+		t.Run(m.name, func(t *testing.T) {
 			ctx := t.Context()
 			if end, ok := t.Deadline(); ok {
 				var cancel context.CancelFunc
@@ -32,16 +40,20 @@ func TestStandardLibrary(t *testing.T) {
 				defer cancel()
 			}
 			var log strings.Builder
+			packages := m.packages
+			if named := strings.Fields(os.Getenv("TAMANET_STDTEST")); named != nil {
+				packages = named
+			}
 			sum, err := Run(ctx, Options{
-				Go: goCmd, Arch: arch, Packages: strings.Fields(os.Getenv("TAMANET_STDTEST")), Progress: &log,
+				Go: goCmd, Arch: m.arch, Processors: m.processors, Packages: packages, Progress: &log,
 			})
 			t.Log("\n" + log.String())
 			require.NoError(t, err)
 			assert.Empty(t, sum.FailedPackages)
 			assert.Zero(t, sum.Failed)
 			assert.NotZero(t, sum.Passed)
-			t.Logf("standard library on tamago/%s: %v", arch, sum)
-			t.Attr("count", fmt.Sprintf("%d standard-library tests on %s", sum.Passed, arch))
+			t.Logf("standard library on tamago/%s: %v", m.name, sum)
+			t.Attr("count", fmt.Sprintf("%d standard-library tests on %s", sum.Passed, m.name))
 		})
 	}
 }

@@ -14,6 +14,10 @@ import (
 const (
 	sysRtSigaction = 13
 	sysNanosleep   = 35
+	sysGettid      = 186
+	sysTkill       = 200
+	sysFutex       = 202
+	sysExitGroup   = 231
 	sysSetitimer   = 38
 	sysSigaltstack = 131
 
@@ -21,6 +25,10 @@ const (
 	sigfpe  = 8
 	sigsegv = 11
 	sigalrm = 14
+	siTkill = -6
+
+	futexWait = 0 | 128 // private
+	futexWake = 1 | 128
 
 	saRestorer = 0x04000000
 	saOnstack  = 0x08000000
@@ -53,15 +61,15 @@ func handlers() (fault, tick, restorer uintptr)
 func faultHandler() uintptr
 
 var (
-	sigfault    uintptr // runtime.sigfault
-	signalStack [64 << 10]byte
+	sigfault uintptr // runtime.sigfault
+
+	signalStacks [maxProcessors][64 << 10]byte
 )
 
 func init() {
 	sigfault = faultHandler()
 	fault, tick, restorer := handlers()
-	st := stack{sp: &signalStack[0], size: uintptr(len(signalStack))}
-	rawSyscall(sysSigaltstack, uintptr(unsafe.Pointer(&st)), 0, 0, 0)
+	setSignalStack(0)
 	for sig, handler := range map[uintptr]uintptr{sigbus: fault, sigfpe: fault, sigsegv: fault, sigalrm: tick} {
 		act := sigaction{handler: handler, flags: saRestorer | saOnstack | saRestart, restorer: restorer, mask: ^uint64(0)}
 		rawSyscall(sysRtSigaction, sig, uintptr(unsafe.Pointer(&act)), 0, 8)
@@ -70,6 +78,16 @@ func init() {
 	t := itimerval{timeval{usec: tickMicroseconds}, timeval{usec: tickMicroseconds}}
 	rawSyscall(sysSetitimer, 0, uintptr(unsafe.Pointer(&t)), 0, 0)
 	goos.Idle = idle
+	startProcessors()
+}
+
+// setSignalStack gives the thread of a processor its stack for signal handlers.
+//
+//go:nosplit
+func setSignalStack(processor uint64) {
+	s := &signalStacks[processor]
+	st := stack{sp: &s[0], size: uintptr(len(s))}
+	rawSyscall(sysSigaltstack, uintptr(unsafe.Pointer(&st)), 0, 0, 0)
 }
 
 // idle sleeps briefly: a tick ends it, so that nothing that comes is late by
@@ -80,5 +98,13 @@ func idle(until int64) {
 		return
 	}
 	d := [2]int64{0, min(until-now, 1e6)}
-	rawSyscall(sysNanosleep, uintptr(unsafe.Pointer(&d)), 0, 0, 0)
+	if goos.Task == nil {
+		rawSyscall(sysNanosleep, uintptr(unsafe.Pointer(&d)), 0, 0, 0)
+		return
+	}
+	p := &procs[processor()]
+	if p.wake.Swap(0) == 0 {
+		rawSyscall(sysFutex, uintptr(unsafe.Pointer(&p.wake)), futexWait, 0, uintptr(unsafe.Pointer(&d)))
+		p.wake.Store(0)
+	}
 }

@@ -1,5 +1,6 @@
 //go:build tamago
 
+#include "go_asm.h"
 #include "textflag.h"
 
 // func rawSyscall(num, a1, a2, a3, a4 uintptr) uintptr
@@ -76,10 +77,14 @@ deadly:
 // tick(sig DI, info *siginfo SI, context *ucontext DX) is a timer interrupt.
 TEXT ·tick(SB),NOSPLIT|NOFRAME,$0-0
 	SUBQ	$24, SP
-	MOVQ	BX, 16(SP)
+	MOVL	8(SI), AX	// si_code
+	MOVL	AX, 0(SP)
+	CMPL	·nprocs(SB), $0
+	JEQ	relay
+	CALL	·forward(SB)
+relay:
 	MOVQ	$23, 0(SP)	// SIGURG
 	CALL	os∕signal·Relay(SB)
-	MOVQ	16(SP), BX
 	ADDQ	$24, SP
 	RET
 
@@ -87,3 +92,43 @@ TEXT ·restorer(SB),NOSPLIT|NOFRAME,$0-0
 	MOVL	$15, AX	// rt_sigreturn
 	SYSCALL
 	INT	$3
+
+#define SYS_clone	56
+#define CLONE_THREADS	0x50f00	// VM, FS, FILES, SIGHAND, THREAD, SYSVSEM
+
+// func clone(id uint64, sp uintptr)
+TEXT ·clone(SB),NOSPLIT,$0-16
+	MOVQ	id+0(FP), R12
+	MOVQ	sp+8(FP), SI
+	MOVL	$CLONE_THREADS, DI
+	XORL	DX, DX
+	XORL	R10, R10
+	XORL	R8, R8
+	MOVL	$SYS_clone, AX
+	SYSCALL
+	TESTQ	AX, AX
+	JEQ	child
+	JLT	failed
+	RET
+failed:
+	INT	$3
+child:
+	SUBQ	$16, SP
+	// An empty TLS, so that ABI wrappers find no g.
+	LEAQ	·noTLS+8(SB), SI
+	MOVL	$0x1002, DI		// ARCH_SET_FS
+	MOVL	$158, AX		// arch_prctl
+	SYSCALL
+	MOVQ	R12, 0(SP)
+	MOVQ	R12, 8(SP)
+	CALL	·started(SB)
+	MOVQ	8(SP), R12
+	ADDQ	$16, SP
+	IMULQ	$proc__size, R12
+	LEAQ	·procs(SB), AX
+	MOVQ	proc_gp(AX)(R12*1), R14
+	MOVQ	proc_fn(AX)(R12*1), AX
+	CALL	AX
+	INT	$3
+
+GLOBL	·noTLS(SB),NOPTR,$16

@@ -20,3 +20,7 @@ func ramEntries(shift uint, align uintptr) int { return int(^uint(0) >> 1) }
 func noThreads() bool { return false }
 
 func pollSignals() {}
+
+func joinProcessors(n int) {}
+
+func parksleep(n *note) { notesleep(n) }

@@ -7,7 +7,6 @@
 package runtime
 
 import (
-	"internal/abi"
 	"internal/runtime/atomic"
 	"internal/stringslite"
 	"runtime/goos"
@@ -27,6 +26,7 @@ const (
 
 type mOS struct {
 	waitsema atomic.Uint32
+	thread   thread
 }
 
 type sigset struct{}
@@ -51,10 +51,21 @@ func osinit() {
 	}
 }
 
-// getCPUCount is 1: further processors join by runtime.GOMAXPROCS once a
-// board has set goos.Task.
+// processors is how many processors there are.
+var processors int32 = 1
+
 func getCPUCount() int32 {
-	return 1
+	return processors
+}
+
+// joinProcessors is called by GOMAXPROCS. Once a board has set goos.Task, the
+// first value above 1 says how many processors it has; more than those are
+// shared by Ms in turn.
+func joinProcessors(n int) {
+	if n > 1 && processors == 1 && !noThreads() {
+		processors = int32(n)
+		numCPUStartup = processors
+	}
 }
 
 // noThreads reports that no M can be started besides the first.
@@ -166,7 +177,7 @@ func exit(code int32) {
 	}
 	print("exit with code ", code, ", halting\n")
 	for {
-		idle(1<<63 - 1)
+		idle(forever)
 	}
 }
 
@@ -201,59 +212,85 @@ func sigblock(exiting bool)          {}
 func clearSignalHandlers()           {}
 func setProcessCPUProfiler(hz int32) {}
 func setThreadCPUProfiler(hz int32)  {}
-func osyield()                       {}
 func osyield_no_g()                  {}
 func signame(sig uint32) string      { return "" }
 func preemptM(mp *m)                 {}
 
 const preemptMSupported = false
 
-// mstackSize is the size of the stack of a further processor's g0.
-const mstackSize = 64 << 10
-
-// May run with m.p==nil, so write barriers are not allowed.
-//
-//go:nowritebarrier
-func newosproc(mp *m) {
-	if goos.Task == nil {
-		throw("newosproc: goos.Task is not set, there is one processor")
-	}
-	stack := sysAlloc(mstackSize, &memstats.stacks_sys, "OS thread stack")
-	if stack == nil {
-		throw("newosproc: out of memory for a processor's stack")
-	}
-	goos.Task(add(stack, mstackSize), unsafe.Pointer(mp), unsafe.Pointer(mp.g0), unsafe.Pointer(abi.FuncPCABI0(mstart)))
-}
-
 //go:nosplit
 func semacreate(mp *m) {}
 
 //go:nosplit
 func semasleep(ns int64) int {
-	sema := &getg().m.waitsema
-	until := int64(1<<63 - 1)
+	until := forever
 	if ns >= 0 {
 		until = nanotime() + ns
 	}
+	if !semawait(until, false) {
+		return -1
+	}
+	return 0
+}
+
+// forever is the time that no wait reaches.
+const forever = int64(1<<63 - 1)
+
+// semawait takes the M's semaphore. It reports false when it could not until
+// then, or, for a listener, when a signal arrived before.
+//
+//go:nosplit
+func semawait(until int64, listens bool) bool {
+	gp := getg()
+	sema := &gp.m.waitsema
 	for {
 		if v := sema.Load(); v > 0 {
 			if sema.CompareAndSwap(v, v-1) {
-				return 0
+				return true
 			}
 			continue
 		}
-		if ns >= 0 && nanotime() >= until {
-			return -1
+		if until != forever && nanotime() >= until || listens && atomic.Load(&sigArrived) != 0 {
+			return false
 		}
-		idle(until)
+		if gp == gp.m.g0 {
+			threadWait(until, listens)
+		} else {
+			systemstack(func() { threadWait(until, listens) })
+		}
 	}
 }
 
 //go:nosplit
 func semawakeup(mp *m) {
 	mp.waitsema.Add(1)
-	if goos.Wake != nil {
-		goos.Wake(mp.procid)
+	threadWake(mp)
+}
+
+// parksleep is notesleep for an M that has nothing to do: it also collects the
+// signals that arrive, which may give it something.
+func parksleep(n *note) {
+	if !manyThreads() {
+		notesleep(n)
+		return
+	}
+	mp := getg().m
+	for {
+		if !atomic.Casuintptr(&n.key, 0, uintptr(unsafe.Pointer(mp))) {
+			return // woken
+		}
+		mp.blocked = true
+		ok := semawait(forever, true)
+		mp.blocked = false
+		if ok {
+			return
+		}
+		// Leave the note meanwhile: what follows may use the semaphore.
+		if !atomic.Casuintptr(&n.key, uintptr(unsafe.Pointer(mp)), 0) {
+			semasleep(-1) // woken
+			return
+		}
+		pollSignals()
 	}
 }
 
@@ -272,13 +309,16 @@ func idle(until int64) {
 //go:nosplit
 func usleep(us uint32) {
 	for until := nanotime() + int64(us)*1000; nanotime() < until; {
+		osyield()
 		procyield(30)
 	}
 }
 
 //go:nosplit
 func usleep_no_g(us uint32) {
-	usleep(us)
+	for until := nanotime() + int64(us)*1000; nanotime() < until; {
+		procyield(30)
+	}
 }
 
 //go:nosplit

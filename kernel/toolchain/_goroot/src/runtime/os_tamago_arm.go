@@ -43,3 +43,24 @@ func cputicks() int64 {
 //
 // R13, R14 and g are preserved, and no other register.
 func CallOnG0()
+
+// One processor runs the one M.
+
+type thread struct{}
+
+func manyThreads() bool { return false }
+
+func newosproc(mp *m) {
+	throw("newosproc: there is one processor")
+}
+
+//go:nosplit
+func threadWait(until int64, listens bool) {
+	idle(until)
+}
+
+//go:nosplit
+func threadWake(mp *m) {}
+
+//go:nosplit
+func osyield() {}

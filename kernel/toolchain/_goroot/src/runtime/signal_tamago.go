@@ -10,7 +10,6 @@ import (
 	"internal/abi"
 	"internal/runtime/atomic"
 	"internal/runtime/sys"
-	"runtime/goos"
 	"unsafe"
 )
 
@@ -19,8 +18,8 @@ import (
 // An interrupt handler calls os/signal.Relay, which is sigrelay in
 // sys_tamago_$GOARCH.s: it sets the signal's bit in sigPending, then
 // sigArrived, and touches nothing else. The scheduler collects the bits where
-// it looks for work anyway: in pollSignals each time it picks a goroutine and
-// in netpoll before and after it idles. Only there, outside of any
+// it looks for work anyway: in pollSignals each time it picks a goroutine, in
+// netpoll before and after it idles, and in parksleep. Only there, outside of any
 // interrupt, goroutines become ready. A wake-up cannot be lost: goos.Idle
 // returns at once when an interrupt came since it returned last, and masks
 // interrupts between that check and the halt.
@@ -96,6 +95,7 @@ func collectSignals() (list gList, delta int32) {
 // without it, goroutines that keep each other runnable would keep interrupts
 // waiting, as there is no sysmon to poll for them.
 func pollSignals() {
+	osyield()
 	if atomic.Load(&sigArrived) == 0 {
 		return
 	}
@@ -130,13 +130,17 @@ func syscall_pollReady(pd *pollDesc, mode int32) {
 	netpollAdjustWaiters(delta)
 }
 
-// netpollProc is the processor that idles in netpoll.
-var netpollProc atomic.Uint64
+// poller is the M that waits in netpoll.
+var poller struct {
+	m      atomic.Uintptr // *m, which is never freed
+	broken atomic.Uint32  // netpollBreak came
+}
 
-// netpollBreak ends the idling of another processor's netpoll.
+// netpollBreak ends the waiting in netpoll, or the next one when none has begun.
 func netpollBreak() {
-	if goos.Wake != nil {
-		goos.Wake(netpollProc.Load())
+	poller.broken.Store(1)
+	if mp := (*m)(unsafe.Pointer(poller.m.Load())); mp != nil {
+		threadWake(mp)
 	}
 }
 
@@ -147,12 +151,15 @@ func netpoll(delay int64) (gList, int32) {
 	if list, delta := collectSignals(); !list.empty() || delay == 0 {
 		return list, delta
 	}
-	until := int64(1<<63 - 1)
+	until := forever
 	if delay > 0 {
 		until = nanotime() + delay
 	}
-	netpollProc.Store(getg().m.procid)
-	idle(until)
+	poller.m.Store(uintptr(unsafe.Pointer(getg().m)))
+	if poller.broken.Swap(0) == 0 {
+		threadWait(until, true)
+	}
+	poller.m.Store(0)
 	return collectSignals()
 }
 

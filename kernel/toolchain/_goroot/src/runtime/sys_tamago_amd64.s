@@ -117,3 +117,34 @@ resume:
 fatal:
 	XORL	AX, AX
 	RET
+
+// func threadswitch(save *uintptr, sp uintptr, gp *g)
+//
+// It saves the stack pointer, and goes on where sp was saved, as gp.
+TEXT runtime·threadswitch(SB),NOSPLIT|NOFRAME,$0-24
+	MOVQ	save+0(FP), AX
+	MOVQ	sp+8(FP), BX
+	MOVQ	gp+16(FP), DX
+	PUSHQ	BP
+	MOVQ	SP, (AX)
+	MOVQ	BX, SP
+	POPQ	BP
+	get_tls(CX)
+	MOVQ	DX, g(CX)
+	RET
+
+// threadstart is where an M begins that threadswitch goes to first.
+TEXT runtime·threadstart(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	CALL	runtime·threadstarted(SB)
+	CALL	runtime·mstart(SB)
+	INT	$3
+
+// taskstart is where a processor begins, for goos.Task: its g is set.
+TEXT runtime·taskstart(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVQ	g_m(R14), DI
+	LEAQ	m_tls(DI), DI
+	CALL	runtime·settls(SB)
+	get_tls(CX)
+	MOVQ	R14, g(CX)
+	CALL	runtime·mstart(SB)
+	INT	$3
