@@ -111,7 +111,7 @@ func interrupts(t *virtio.PCI, name string, c *virtionet.Config) error {
 	}
 	var messages []pci.Message
 	for i, l := range lines {
-		addr, data := amd64.MSI(l, amd64.LocalAPIC())
+		addr, data := amd64.MSI(l, amd64.NextAPIC())
 		messages = append(messages, pci.Message{Addr: addr, Data: data})
 		if i == 0 {
 			l.SetName(name + " configuration")

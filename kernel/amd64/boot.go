@@ -50,6 +50,7 @@ func hwinit0() {
 	initPaging(uint64(ramStart) + uint64(ramSize))
 	initVector()
 	initClock()
+	findCPUs()
 }
 
 // hwinit1 runs once the runtime can allocate. Everything is ready by then.

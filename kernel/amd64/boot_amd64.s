@@ -1,5 +1,6 @@
 //go:build tamago
 
+#include "go_asm.h"
 #include "textflag.h"
 
 // Page table entry bits, SDM vol. 3 §4.5.
@@ -52,7 +53,7 @@ TEXT cpuinit(SB),NOSPLIT|NOFRAME,$0
 	// the one place that is known to be RAM that holds nothing else.
 	MOVL	(BX), SI
 	LEAL	4(BX), SP
-	ADDR(·interruptStack(SB), DX)
+	ADDR(·bsp+cpu_interruptStack(SB), DX)
 	MOVL	SI, (BX)
 	LEAL	4096(DX), SP
 
@@ -110,7 +111,7 @@ pt:
 
 	ADDR(·gdt(SB), SI)
 	ADDR(·gdtr(SB), DI)
-	MOVW	$(5*8-1), (DI)
+	MOVW	$(const_gdtEntries*8-1), (DI)
 	MOVL	SI, 2(DI)
 	MOVL	$0, 6(DI)
 	LGDT	(DI)
@@ -138,7 +139,7 @@ TEXT ·start64(SB),NOSPLIT|NOFRAME,$0
 	BYTE	$0x8e; BYTE $0xe8		// mov %eax,%gs
 
 	MOVL	BX, BX				// the upper halves are undefined
-	LEAQ	·interruptStack+4096(SB), SP
+	LEAQ	·bsp+cpu_exceptionStack(SB), SP	// the end of interruptStack
 
 	MOVQ	CR4, AX
 	ORQ	$(1<<10 | 1<<9), AX		// OSXMMEXCPT, OSFXSR
@@ -224,12 +225,11 @@ done:
 	SUBQ	runtime∕goos·RamStackOffset(SB), SP
 	JMP	_rt0_tamago_start(SB)
 
-// The task state segment's descriptor (the last 16 bytes) is filled in by Go.
+// What follows are the processors' task state segments, 16 bytes each, which Go fills in.
 DATA	·gdt+0x00(SB)/8, $0
 DATA	·gdt+0x08(SB)/8, $0x00af9b000000ffff	// 64-bit code
 DATA	·gdt+0x10(SB)/8, $0x00cf93000000ffff	// data
-DATA	·gdt+0x18(SB)/8, $0
-DATA	·gdt+0x20(SB)/8, $0
-GLOBL	·gdt(SB),NOPTR,$40
+DATA	·gdt+0x18(SB)/8, $0x00cf9b000000ffff	// 32-bit code, where processors start
+GLOBL	·gdt(SB),NOPTR,$(const_gdtEntries*8)
 
 GLOBL	·gdtr(SB),NOPTR,$16

@@ -2,7 +2,10 @@
 
 package amd64
 
-import _ "unsafe" // for go:linkname
+import (
+	"sync/atomic"
+	_ "unsafe" // for go:linkname
+)
 
 // COM1 and the registers of a 16550A, in the order of its data sheet.
 const (
@@ -26,11 +29,14 @@ const (
 	// A port read takes a microsecond or so on hardware and under emulation, and
 	// 16 characters at 115200 baud take 1.4 ms.
 	txPolls = 50_000
+
+	// More than the longest wait of another processor.
+	lockPolls = 100 * txPolls
 )
 
-// console is the state of COM1's transmitter. It is used with no lock: one
-// processor prints, and what is printed from an exception may overtake.
+// console is the state of COM1's transmitter. What is printed from an exception may overtake.
 var console struct {
+	lock  atomic.Uint32
 	room  int  // characters that surely fit into the FIFO
 	stuck bool // the last wait for room was in vain
 }
@@ -53,6 +59,19 @@ func initConsole() {
 //go:linkname printk runtime/goos.Printk
 //go:nosplit
 func printk(c byte) {
+	if smp {
+		// In vain when the holder was interrupted by an exception that prints, or was stopped.
+		for polls := lockPolls; polls > 0 && !console.lock.CompareAndSwap(0, 1); polls-- {
+		}
+	}
+	transmit(c)
+	console.lock.Store(0)
+}
+
+// transmit writes one character to COM1, unless there is no room for too long.
+//
+//go:nosplit
+func transmit(c byte) {
 	if console.room == 0 {
 		polls := txPolls
 		if console.stuck {

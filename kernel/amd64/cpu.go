@@ -15,6 +15,7 @@ func rdrand() (v uint64, ok bool)
 func rdmsr(msr uint32) uint64
 func wrmsr(msr uint32, v uint64)
 func setXCR0(v uint64)
+func sendIPI(apic, command uint32)
 func flushTLB()
 func loadTables(idtr uintptr, tss uint16)
 func tripleFault()
@@ -49,6 +50,9 @@ const (
 	xcr0AVX512 = 1<<5 | 1<<6 | 1<<7 // opmasks, upper halves of ZMM, ZMM16 to 31
 )
 
+// xcr0 is what setXCR0 is called with on each processor, 0 for not at all.
+var xcr0 uint64
+
 // initVector enables AVX and AVX-512 where the processor has them: Go's copying
 // and cryptography use them. Interrupt handlers leave vector registers alone.
 func initVector() {
@@ -63,6 +67,7 @@ func initVector() {
 	if supported&xcr0AVX512 == xcr0AVX512 {
 		enable |= xcr0AVX512
 	}
+	xcr0 = enable
 	setXCR0(enable)
 }
 

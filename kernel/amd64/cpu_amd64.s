@@ -1,5 +1,6 @@
 //go:build tamago
 
+#include "go_asm.h"
 #include "textflag.h"
 
 // func outb(port uint16, v uint8)
@@ -79,6 +80,29 @@ TEXT ·wrmsr(SB),NOSPLIT,$0-16
 	MOVQ	AX, DX
 	SHRQ	$32, DX
 	WRMSR
+	RET
+
+// func thisCPU() *cpu
+TEXT ·thisCPU(SB),NOSPLIT,$0-8
+	MOVQ	cpu_self(GS), AX
+	MOVQ	AX, ret+0(FP)
+	RET
+
+// func sendIPI(apic, command uint32)
+//
+// The two halves of the command are of one processor's local APIC: no interrupt comes
+// between them.
+TEXT ·sendIPI(SB),NOSPLIT,$0-8
+	MOVL	apic+0(FP), AX
+	MOVL	command+4(FP), BX
+	SHLL	$const_idShift, AX
+	PUSHFQ
+	CLI
+	MOVL	$const_lapicICRHigh, CX
+	MOVL	AX, (CX)
+	MOVL	$const_lapicICRLow, CX
+	MOVL	BX, (CX)
+	POPFQ
 	RET
 
 // func setXCR0(v uint64)

@@ -6,8 +6,9 @@ import "unsafe"
 
 const (
 	codeSelector = 0x08
-	tssSelector  = 0x18 // where the task state segment's descriptor begins
-	tssSlot      = tssSelector / 8
+	tssSelector  = 0x20 // of the first processor's task state segment
+	tssSize      = 16   // of such a descriptor
+	gdtEntries   = (tssSelector + maxCPUs*tssSize) / 8
 
 	gatePresent   = 0x80
 	gateInterrupt = 0x0e // clears IF on entry
@@ -21,18 +22,11 @@ const (
 
 // Interrupt stack table indexes, SDM vol. 3 §6.14.5. A goroutine's stack
 // may have only a few hundred bytes left, so no handler runs on it. Handlers run with
-// interrupts off; what can come in spite of that has its own stack.
+// interrupts off; what can come in spite of that has its own stack. They are in type cpu.
 const (
 	istInterrupt   = 1
 	istException   = 2
 	istDoubleFault = 3 // also NMI and machine check
-)
-
-// Handlers' stacks. cpuinit uses the first before there are interrupts.
-var (
-	interruptStack   [8192]byte
-	exceptionStack   [16384]byte
-	doubleFaultStack [8192]byte
 )
 
 // taskState is the 64-bit task state segment, SDM vol. 3 §7.7. Its 64-bit
@@ -59,9 +53,8 @@ type gate struct {
 
 var (
 	// Defined in boot_amd64.s.
-	gdt [5]uint64
+	gdt [gdtEntries]uint64
 
-	tss  taskState
 	idt  [vectors]gate
 	idtr [10]byte
 )
@@ -69,19 +62,9 @@ var (
 // stubs returns the address of vectorStubs. Implemented in interrupt_amd64.s.
 func stubs() uintptr
 
-// initTables loads the interrupt descriptor table and the task state
-// segment. From here on an exception is reported instead of resetting the machine.
+// initTables fills in the interrupt descriptor table and has the first processor use its
+// tables. From here on an exception is reported instead of resetting the machine.
 func initTables() {
-	setIST(istInterrupt, interruptStack[:])
-	setIST(istException, exceptionStack[:])
-	setIST(istDoubleFault, doubleFaultStack[:])
-	tss.iomap = uint16(unsafe.Sizeof(tss))
-
-	// SAFETY: only the address is used; tss is a package variable and stays.
-	base := uint64(uintptr(unsafe.Pointer(&tss)))
-	gdt[tssSlot] = uint64(unsafe.Sizeof(tss)-1) | base&0xffffff<<16 | tssAvailable<<40 | base>>24&0xff<<56
-	gdt[tssSlot+1] = base >> 32
-
 	stub := stubs()
 	for v := range idt {
 		idt[v] = newGate(stub+uintptr(v)*stubSize, istOf(v))
@@ -95,8 +78,38 @@ func initTables() {
 		idtr[2+i] = byte(table >> (8 * i))
 	}
 
-	// SAFETY: idtr is read by LIDT at once.
-	loadTables(uintptr(unsafe.Pointer(&idtr)), tssSelector)
+	bsp.describe(0)
+	bsp.load()
+}
+
+// describe makes c the processor of that index, in its task state segment and the global descriptor table.
+func (c *cpu) describe(index uint32) {
+	// SAFETY: only the address is used; processors are never freed.
+	base := uint64(uintptr(unsafe.Pointer(&c.tss)))
+	c.self = c
+	c.index = index
+	c.setIST(istInterrupt, c.interruptStack[:])
+	c.setIST(istException, c.exceptionStack[:])
+	c.setIST(istDoubleFault, c.doubleFaultStack[:])
+	c.tss.iomap = uint16(unsafe.Sizeof(c.tss))
+
+	slot := c.selector() / 8
+	gdt[slot] = uint64(unsafe.Sizeof(c.tss)-1) | base&0xffffff<<16 | tssAvailable<<40 | base>>24&0xff<<56
+	gdt[slot+1] = base >> 32
+}
+
+// selector is that of c's task state segment.
+//
+//go:nosplit
+func (c *cpu) selector() uint16 { return tssSelector + uint16(c.index)*tssSize }
+
+// load has the processor that runs this be c, and use its tables.
+//
+//go:nosplit
+func (c *cpu) load() {
+	// SAFETY: only addresses are used; idtr is read by LIDT at once.
+	wrmsr(msrGSBase, uint64(uintptr(unsafe.Pointer(c))))
+	loadTables(uintptr(unsafe.Pointer(&idtr)), c.selector())
 }
 
 // istOf returns the interrupt stack of a vector.
@@ -111,10 +124,10 @@ func istOf(vector int) uint8 {
 }
 
 // setIST makes a stack that grows down from the end of s known to the processor.
-func setIST(i int, s []byte) {
-	// SAFETY: s is a package variable; only the address of its end is used.
+func (c *cpu) setIST(i int, s []byte) {
+	// SAFETY: only the address of its end is used.
 	top := uint64(uintptr(unsafe.Pointer(&s[0]))) + uint64(len(s))&^15
-	tss.ist[i] = [2]uint32{uint32(top), uint32(top >> 32)}
+	c.tss.ist[i] = [2]uint32{uint32(top), uint32(top >> 32)}
 }
 
 // newGate describes an interrupt gate.

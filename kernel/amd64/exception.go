@@ -4,6 +4,7 @@ package amd64
 
 import (
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -58,15 +59,9 @@ var exceptionName = [vecExceptions]string{
 }
 
 var (
-	// trap is the last exception.
-	trap trapFrame
-
-	// handling is set while handleException runs.
-	handling bool
-
-	// trapped is set with the first exception that ends the program: a second
-	// one is not reported by Go code.
-	trapped bool
+	// trapped is set with the first exception that ends the program, to 1 + the index of its
+	// processor: a second one is not reported by Go code.
+	trapped atomic.Uint32
 
 	// fatalException is a variable for the assembler's sake, which can
 	// call a closure but not a Go function of the other ABI.
@@ -104,32 +99,37 @@ func exceptionCallPC() uintptr
 //
 //go:nosplit
 func handleException(f *trapFrame) {
-	if handling {
+	c := thisCPU()
+	if c.handling {
 		// The frame of the first one is gone: both came on the same stack.
-		putException(&trap)
+		putException(&c.trap)
 		puts("while that was handled:")
 		putException(f)
 		exit(exitPanic)
 	}
-	handling = true
-	trap = *f
+	c.handling = true
+	c.trap = *f
 
-	if !recoverable(f) {
-		report(f)
+	if !c.recoverable(f) {
+		c.report(f)
 	}
-	handling = false
+	c.handling = false
 }
 
 // report has the interrupted code go on in exceptionCall, as if the faulting
 // instruction were a call of it, or ends the machine here when that cannot work.
 //
 //go:nosplit
-func report(f *trapFrame) {
-	if trapped || f.vector == vecNMI || f.vector == vecDoubleFault || f.vector == vecMachineCheck || onHandlerStack(f.rsp) {
+func (c *cpu) report(f *trapFrame) {
+	first := trapped.CompareAndSwap(0, 1+c.index)
+	if !first && trapped.Load() != 1+c.index {
+		// Another processor reports and then ends the machine, this one included.
+		pauseFor(reportTime)
+	}
+	if !first || f.vector == vecNMI || f.vector == vecDoubleFault || f.vector == vecMachineCheck || c.onHandlerStack(f.rsp) {
 		putException(f)
 		exit(exitPanic)
 	}
-	trapped = true
 
 	// A jump to nowhere, as by a nil function, already pushed its return address.
 	if inText(f.rip) {
@@ -146,8 +146,8 @@ func report(f *trapFrame) {
 // whether it could. The signals are those of Unix.
 //
 //go:nosplit
-func recoverable(f *trapFrame) bool {
-	if faultHandler == 0 || trapped || onHandlerStack(f.rsp) {
+func (c *cpu) recoverable(f *trapFrame) bool {
+	if faultHandler == 0 || trapped.Load() == 1+c.index || c.onHandlerStack(f.rsp) {
 		return false
 	}
 	switch f.vector {
@@ -165,14 +165,24 @@ func recoverable(f *trapFrame) bool {
 // onHandlerStack reports whether sp is on a stack of interrupt handlers.
 //
 //go:nosplit
-func onHandlerStack(sp uint64) bool {
-	// SAFETY: only addresses of package variables are used.
-	a := uint64(uintptr(unsafe.Pointer(&interruptStack)))
-	b := uint64(uintptr(unsafe.Pointer(&exceptionStack)))
-	c := uint64(uintptr(unsafe.Pointer(&doubleFaultStack)))
+func (c *cpu) onHandlerStack(sp uint64) bool {
+	// SAFETY: only addresses are used. The stacks follow each other.
+	start := uint64(uintptr(unsafe.Pointer(&c.interruptStack)))
+	end := uint64(uintptr(unsafe.Pointer(&c.doubleFaultStack))) + uint64(len(c.doubleFaultStack))
 
-	return sp-a <= uint64(len(interruptStack)) || sp-b <= uint64(len(exceptionStack)) ||
-		sp-c <= uint64(len(doubleFaultStack))
+	return sp >= start && sp <= end
+}
+
+// reportTime is how long the report of an exception can take, with all goroutines'
+// traces on a serial port.
+const reportTime = 10 // seconds
+
+// pauseFor waits, in seconds.
+//
+//go:nosplit
+func pauseFor(seconds uint64) {
+	for start := rdtsc(); rdtsc()-start < seconds*timebase.hz; {
+	}
 }
 
 // inText reports whether pc is in the kernel's code.
@@ -186,7 +196,7 @@ func inText(pc uint64) bool {
 // reportException prints the exception and dies with all goroutines' traces. It
 // runs on the system stack, where a panic is fatal.
 func reportException() {
-	putException(&trap)
+	putException(&cpus[trapped.Load()-1].trap)
 	panic("unhandled processor exception")
 }
 

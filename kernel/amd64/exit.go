@@ -10,7 +10,7 @@ const debugExit = 0xf4
 // 8 bits.
 const maxExit = 127
 
-// exit ends the machine, and is the runtime's way out for os.Exit and for
+// exit ends the machine, all other processors first, and is the runtime's way out for os.Exit and for
 // panics. A code that does not fit into 0..127 becomes 127. Without QEMU's
 // exit device the code is printed, and a triple fault resets the machine, which
 // ends a virtual machine that was started with -no-reboot.
@@ -18,6 +18,9 @@ const maxExit = 127
 //go:nosplit
 func exit(code int32) {
 	cli()
+	if smp {
+		sendIPI(0, icrOthers|icrInit)
+	}
 
 	if code < 0 || code > maxExit {
 		code = maxExit

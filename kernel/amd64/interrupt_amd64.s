@@ -5,6 +5,8 @@
 
 #define LAPIC_EOI 0xfee000b0
 #define LAPIC_TIMER_COUNT 0xfee00380
+#define LAPIC_ICR_LOW 0xfee00300
+#define LAPIC_ICR_HIGH 0xfee00310
 
 #define SIGURG 23
 
@@ -64,11 +66,12 @@ TEXT ·vectorStubs(SB),NOSPLIT|NOFRAME,$0
 	STRAY8; STRAY8; STRAY8; STRAY8; STRAY8; STRAY8
 	STRAY8; STRAY8; STRAY8; STRAY8; STRAY8; STRAY8
 
-	// 240
+	// 240, 241
 	CALL	·timerInterrupt(SB)
+	CALL	·wakeInterrupt(SB)
 
-	// 241 to 254
-	STRAY8; STRAY; STRAY; STRAY; STRAY; STRAY; STRAY
+	// 242 to 254
+	STRAY8; STRAY; STRAY; STRAY; STRAY; STRAY
 
 	// 255
 	CALL	·spuriousInterrupt(SB)
@@ -97,14 +100,33 @@ TEXT ·exceptionCode(SB),NOSPLIT|NOFRAME,$0
 	IRETQ
 
 // lineInterrupt handles a device's interrupt: it keeps the processor from
-// idling on and tells kernel/irq which line it was.
+// idling on and tells kernel/irq which line it was. A processor that is busy wakes one that
+// is idle, which has the time to look.
 TEXT ·lineInterrupt(SB),NOSPLIT|NOFRAME,$0
 	SAVE
 	CLD
 	VECTOR(120)
 	SUBL	$const_vecLines, AX
-	MOVB	$1, ·wake(SB)
+	MOVL	$1, cpu_wake(GS)
 	CALL	github·com∕tamanet∕tamanet∕kernel∕irq·raise(SB)
+	CMPB	·smp(SB), $0
+	JEQ	done
+	CMPB	(cpu_timer+timerState_idle)(GS), $0
+	JNE	done
+	MOVL	$1, AX
+	XCHGL	AX, ·lateWake(SB)		// before the look at idleCPUs
+	BSFL	·idleCPUs(SB), AX
+	JEQ	done
+	LEAQ	·cpus(SB), CX
+	MOVQ	(CX)(AX*8), CX
+	MOVL	$1, cpu_wake(CX)
+	MOVL	cpu_apic(CX), AX
+	SHLL	$24, AX
+	MOVL	$LAPIC_ICR_HIGH, CX
+	MOVL	AX, (CX)
+	MOVL	$LAPIC_ICR_LOW, CX
+	MOVL	$const_vecWake, (CX)
+done:
 	EOI
 	RESTORE
 	ADDQ	$8, SP
@@ -116,12 +138,11 @@ TEXT ·lineInterrupt(SB),NOSPLIT|NOFRAME,$0
 TEXT ·timerInterrupt(SB),NOSPLIT|NOFRAME,$0
 	SAVE
 	CLD
-	MOVQ	$0, ·timer+timerState_deadline(SB)
-	LOCK
-	INCQ	·timer+timerState_fired(SB)
-	CMPB	·timer+timerState_idle(SB), $0
+	MOVQ	$0, (cpu_timer+timerState_deadline)(GS)
+	INCQ	(cpu_timer+timerState_fired)(GS)
+	CMPB	(cpu_timer+timerState_idle)(GS), $0
 	JNE	done
-	MOVL	·timer+timerState_tickCount(SB), AX
+	MOVL	·timing+timings_tickCount(SB), AX
 	TESTL	AX, AX
 	JE	done				// no preemption
 
@@ -130,8 +151,8 @@ TEXT ·timerInterrupt(SB),NOSPLIT|NOFRAME,$0
 	RDTSC
 	SHLQ	$32, DX
 	ORQ	DX, AX
-	ADDQ	·timer+timerState_tickTSC(SB), AX
-	MOVQ	AX, ·timer+timerState_deadline(SB)
+	ADDQ	·timing+timings_tickTSC(SB), AX
+	MOVQ	AX, (cpu_timer+timerState_deadline)(GS)
 
 	PUSHQ	$SIGURG
 	CALL	os∕signal·Relay(SB)
@@ -142,12 +163,20 @@ done:
 	ADDQ	$8, SP
 	IRETQ
 
+// wakeInterrupt ends the halt of a processor that another one has told to wake up.
+TEXT ·wakeInterrupt(SB),NOSPLIT|NOFRAME,$0
+	PUSHQ	CX
+	INCQ	cpu_wakeups(GS)
+	EOI
+	POPQ	CX
+	ADDQ	$8, SP
+	IRETQ
+
 // strayInterrupt handles a vector that nothing was set up to raise.
 TEXT ·strayInterrupt(SB),NOSPLIT|NOFRAME,$0
 	PUSHQ	CX
-	LOCK
-	INCQ	·strays(SB)
-	MOVB	$1, ·wake(SB)
+	INCQ	cpu_strays(GS)
+	MOVL	$1, cpu_wake(GS)
 	EOI
 	POPQ	CX
 	ADDQ	$8, SP
@@ -156,8 +185,7 @@ TEXT ·strayInterrupt(SB),NOSPLIT|NOFRAME,$0
 // spuriousInterrupt handles the interrupt that was withdrawn before it was
 // taken. It gets no EOI (SDM vol. 3 §10.9).
 TEXT ·spuriousInterrupt(SB),NOSPLIT|NOFRAME,$0
-	LOCK
-	INCQ	·spurious(SB)
+	INCQ	cpu_spurious(GS)
 	ADDQ	$8, SP
 	IRETQ
 

@@ -31,7 +31,24 @@ type ioapic struct {
 // the pairs of accesses to a controller together.
 var ioapics struct {
 	sync.Mutex
-	all []ioapic
+	all  []ioapic
+	next int // processor of the next line
+}
+
+// NextAPIC returns the number of a local APIC for a further line to interrupt: those of
+// the processors by turns, that which the machine booted with first. [EnableLine] uses it by
+// itself; it is for lines that are messages of a device.
+func NextAPIC() uint8 {
+	ioapics.Lock()
+	defer ioapics.Unlock()
+	return ioapicsNext()
+}
+
+// ioapicsNext is NextAPIC with the lock held.
+func ioapicsNext() uint8 {
+	c := cpus[ioapics.next%ncpu]
+	ioapics.next++
+	return uint8(c.apic)
 }
 
 // AddIOAPIC adds the I/O APIC at an address, whose first input is line first,
@@ -55,8 +72,8 @@ func AddIOAPIC(base uintptr, first irq.Line) int {
 	return io.lines
 }
 
-// EnableLine unmasks a line: an edge, low to high, raises it at package irq, on this
-// processor. The error says that no I/O APIC has such a line.
+// EnableLine unmasks a line: an edge, low to high, raises it at package irq. Its handler runs on
+// the processor that [NextAPIC] names. The error says that no I/O APIC has such a line.
 func EnableLine(l irq.Line) error {
 	ioapics.Lock()
 	defer ioapics.Unlock()
@@ -67,8 +84,7 @@ func EnableLine(l irq.Line) error {
 		if n < 0 || n >= io.lines || l > maxLine {
 			continue
 		}
-		cpu := uint64(load32(lapicID) >> idShift)
-		io.redirect(n, cpu<<56|uint64(vecLines+l))
+		io.redirect(n, uint64(ioapicsNext())<<56|uint64(vecLines+l))
 		return nil
 	}
 	return fmt.Errorf("interrupt line %d is at no I/O APIC", l)

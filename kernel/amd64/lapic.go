@@ -12,6 +12,8 @@ const (
 	lapicID           = lapicBase + 0x020
 	lapicTPR          = lapicBase + 0x080
 	lapicSVR          = lapicBase + 0x0f0
+	lapicICRLow       = lapicBase + 0x300
+	lapicICRHigh      = lapicBase + 0x310
 	lapicLVTTimer     = lapicBase + 0x320
 	lapicLVTThermal   = lapicBase + 0x330
 	lapicLVTPerf      = lapicBase + 0x340
@@ -54,25 +56,32 @@ func initLAPIC() uint64 {
 	if base&apicBaseMask != lapicBase || base&apicBaseX2 != 0 {
 		stop("the local APIC is not at its reset address")
 	}
-	wrmsr(msrAPICBase, base|apicBaseEnable)
+	enableLAPIC()
+	bsp.apic = load32(lapicID) >> idShift
 
-	store32(lapicLVTTimer, lvtMasked|vecTimer)
-	store32(lapicLVTLINT0, lvtMasked)
-	store32(lapicLVTLINT1, lvtNMI)
-	store32(lapicLVTError, lvtMasked|vecSpurious)
-	store32(lapicTPR, 0)
-	store32(lapicSVR, svrEnable|vecSpurious)
-
-	store32(lapicTimerDivide, divideBy16)
 	store32(lapicTimerInitial, ^uint32(0))
 	hz := clock.Rate(timerCount, rdtsc, ^uint64(0), timebase.hz/500, timebase.hz)
 	store32(lapicTimerInitial, 0)
 	if hz == 0 {
 		stop("the local APIC's timer does not run")
 	}
-
-	store32(lapicLVTTimer, vecTimer)
 	return hz
+}
+
+// enableLAPIC enables the local APIC of the processor that this runs on.
+//
+//go:nosplit
+func enableLAPIC() {
+	wrmsr(msrAPICBase, rdmsr(msrAPICBase)|apicBaseEnable)
+
+	// First, for until then the others are masked (SDM vol. 3 §10.4.7.2).
+	store32(lapicSVR, svrEnable|vecSpurious)
+	store32(lapicTPR, 0)
+	store32(lapicLVTTimer, vecTimer)
+	store32(lapicLVTLINT0, lvtMasked)
+	store32(lapicLVTLINT1, lvtNMI)
+	store32(lapicLVTError, lvtMasked|vecSpurious)
+	store32(lapicTimerDivide, divideBy16)
 }
 
 // timerCount returns how far the timer has counted since it was set to its maximum.

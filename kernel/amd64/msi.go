@@ -38,11 +38,8 @@ func AllocateMSI(n int) ([]irq.Line, error) {
 	return lines, nil
 }
 
-// MSI returns the message that raises a line on the processor with that local APIC: what a
+// MSI returns the message that raises a line on the processor with that local APIC, see [NextAPIC]: what a
 // device writes, and where to (SDM vol. 3 §10.11; fixed delivery, edge-triggered).
 func MSI(l irq.Line, apic uint8) (addr uint64, data uint32) {
 	return msiBase | uint64(apic)<<12, vecLines + uint32(l)
 }
-
-// LocalAPIC returns the number of the calling processor's local APIC.
-func LocalAPIC() uint8 { return uint8(load32(lapicID) >> idShift) }

@@ -27,29 +27,34 @@ const maxSleep = int64(time.Hour)
 // idle, and serves the next busy period too. Only when it fires in vain, or too late for
 // what is waited for, is the timer set anew.
 type timerState struct {
-	deadline  uint64 // TSC at which the timer fires, 0 when it is not set
-	fired     uint64 // interrupts so far
+	deadline uint64 // TSC at which the timer fires, 0 when it is not set
+	fired    uint64 // interrupts so far
+	idle     bool   // the processor is halted
+	since    uint64 // TSC when it was halted last
+	idleTSC  uint64 // TSC counts that the processor was halted before that
+	sets     uint64 // how often Go set the timer
+}
+
+// timings is what the timers of all processors have in common.
+type timings struct {
 	tickTSC   uint64 // TSC counts of a preemption tick
 	tickCount uint32 // timer counts of a preemption tick, 0 without preemption
-	idle      bool   // the processor is halted
 
 	toTSC   clock.Ratio // from nanoseconds to TSC counts
 	toCount clock.Ratio // from TSC counts to timer counts
-	idleTSC uint64      // TSC counts that the processor was halted
-	sets    uint64      // how often Go set the timer
 }
 
-var timer timerState
+var timing timings
 
 // initTimer makes the runtime sleep by the timer, which counts at hz.
 func initTimer(hz uint64) {
-	timer.toTSC = clock.NewRatio(timebase.hz, 1e9)
-	timer.toCount = clock.NewRatio(hz, timebase.hz)
-	timer.tickTSC = timer.toTSC.Mul(uint64(tick))
+	timing.toTSC = clock.NewRatio(timebase.hz, 1e9)
+	timing.toCount = clock.NewRatio(hz, timebase.hz)
+	timing.tickTSC = timing.toTSC.Mul(uint64(tick))
 
 	if irq.Preempt() {
-		timer.tickCount = uint32(timer.toCount.Mul(timer.tickTSC))
-		timer.set(rdtsc(), timer.tickTSC)
+		timing.tickCount = uint32(timing.toCount.Mul(timing.tickTSC))
+		bsp.timer.set(rdtsc(), timing.tickTSC)
 	}
 
 	goos.Idle = idle
@@ -58,39 +63,46 @@ func initTimer(hz uint64) {
 // set makes the timer fire after some TSC counts from now. Interrupts are off.
 func (t *timerState) set(now, counts uint64) {
 	// Round up: a timer that fires early is set once more.
-	n := min(t.toCount.Mul(counts)+1, math.MaxUint32)
+	n := min(timing.toCount.Mul(counts)+1, math.MaxUint32)
 	store32(lapicTimerInitial, uint32(n))
 	t.deadline = now + counts
 	t.sets++
 }
 
-// idle halts the processor until a device's interrupt, and not past until (nanotime;
+// idle halts the processor until a device's interrupt or wakeCPU, and not past until (nanotime;
 // MaxInt64 or 0 is for ever). The scheduler calls it when no goroutine is ready. It
-// returns at once when there was an interrupt since it returned last: the scheduler
+// returns at once when there was either since it returned last: the scheduler
 // may have looked for work before that.
 func idle(until int64) {
 	cli()
-	if !wake && !irq.Kick() {
-		timer.halt(until)
+	c := thisCPU()
+	if c.wake.Load() == 0 && !irq.Kick() {
+		c.halt(until)
 	}
-	wake = false
+	c.wake.Store(0)
+	if smp {
+		lateWake.Store(0)
+	}
 	sti()
 }
 
-// halt halts until wake is set or until has passed. Interrupts are off, except
+// halt halts until the processor is woken or until has passed. Interrupts are off, except
 // while the processor is halted.
-func (t *timerState) halt(until int64) {
+func (c *cpu) halt(until int64) {
+	t := &c.timer
 	start := rdtsc()
 	now := start
 	t.idle = true
+	t.since = start
+	idleCPUs.Or(1 << c.index)
 
-	for !wake {
+	for c.wake.Load() == 0 && lateWake.Load() == 0 {
 		if until != 0 && until != math.MaxInt64 {
 			left := until - nanotime()
 			if left <= 0 {
 				break
 			}
-			counts := t.toTSC.Mul(uint64(min(left, maxSleep)))
+			counts := timing.toTSC.Mul(uint64(min(left, maxSleep)))
 			if t.deadline == 0 || t.deadline > now+counts {
 				t.set(now, counts)
 			}
@@ -100,14 +112,10 @@ func (t *timerState) halt(until int64) {
 		now = rdtsc()
 	}
 
+	idleCPUs.And(^uint32(1 << c.index))
 	t.idle = false
 	t.idleTSC += now - start
-	if t.tickCount != 0 && (t.deadline == 0 || t.deadline > now+t.tickTSC) {
-		t.set(now, t.tickTSC)
+	if timing.tickCount != 0 && (t.deadline == 0 || t.deadline > now+timing.tickTSC) {
+		t.set(now, timing.tickTSC)
 	}
-}
-
-// IdleTime returns how long the processor has been halted since boot.
-func IdleTime() time.Duration {
-	return time.Duration(timebase.toNS.Mul(timer.idleTSC))
 }
