@@ -297,7 +297,13 @@ func (w *stampWriter) at(line string) time.Time {
 }
 
 func TestIdleHalts(t *testing.T) {
-	console := runBoard(t, "idle:2s", 0, qemu.Config{})
+	for _, cpus := range []int{1, 2} {
+		t.Run(fmt.Sprintf("%d CPUs", cpus), func(t *testing.T) { idleHalts(t, cpus) })
+	}
+}
+
+func idleHalts(t *testing.T, cpus int) {
+	console := runBoard(t, "idle:2s", 0, qemu.Config{CPUs: cpus})
 	m := regexp.MustCompile(`(\d+)% halted, (\d+) timer`).FindStringSubmatch(value(t, console, "idle"))
 	if m == nil {
 		t.Fatal("no numbers on the console")
@@ -305,7 +311,7 @@ func TestIdleHalts(t *testing.T) {
 	if halted, _ := strconv.Atoi(m[1]); halted < 90 {
 		t.Errorf("the processor was halted for %d%% of the time that it slept", halted)
 	}
-	if fired, _ := strconv.Atoi(m[2]); fired > 10 {
+	if fired, _ := strconv.Atoi(m[2]); fired > 10*cpus {
 		t.Errorf("%d timer interrupts for one sleep", fired)
 	}
 }
@@ -330,9 +336,12 @@ func TestPreemptsBusyGoroutines(t *testing.T) {
 }
 
 func TestLosesNoInterrupt(t *testing.T) {
-	const raises = 1_000_000
+	t.Run("1 CPUs", func(t *testing.T) { losesNoInterrupt(t, 1, 1_000_000) })
+	t.Run("2 CPUs", func(t *testing.T) { losesNoInterrupt(t, 2, 200_000) })
+}
 
-	console := runBoard(t, fmt.Sprintf("flood:%d", raises), 0, qemu.Config{})
+func losesNoInterrupt(t *testing.T, cpus, raises int) {
+	console := runBoard(t, fmt.Sprintf("flood:%d", raises), 0, qemu.Config{CPUs: cpus})
 	m := regexp.MustCompile(`(?m)^flood: (\d+) raised, (\d+) seen, 0 lost$`).FindStringSubmatch(console)
 	if m == nil || m[1] != m[2] {
 		t.Fatal("interrupts were lost")
@@ -344,13 +353,17 @@ func TestLosesNoInterrupt(t *testing.T) {
 }
 
 func TestSleepsThroughNoInterrupt(t *testing.T) {
-	console := runBoard(t, "oneshot:50000", 0, qemu.Config{})
-	if got := value(t, console, "oneshot"); got != "50000 of 50000" {
-		t.Errorf("%s interrupts", got)
-	}
-	// Each sleep and wake-up takes much less than the 10 ms of a tick, which goes on meanwhile.
-	if n := number(t, console, "timer sets"); n > 50000/2 {
-		t.Errorf("the timer was set %d times for 50000 sleeps", n)
+	for _, cpus := range []int{1, 2} {
+		t.Run(fmt.Sprintf("%d CPUs", cpus), func(t *testing.T) {
+			console := runBoard(t, "oneshot:50000", 0, qemu.Config{CPUs: cpus})
+			if got := value(t, console, "oneshot"); got != "50000 of 50000" {
+				t.Errorf("%s interrupts", got)
+			}
+			// Each sleep and wake-up takes much less than the 10 ms of a tick, which goes on meanwhile.
+			if n := number(t, console, "timer sets"); n > 50000/2 {
+				t.Errorf("the timer was set %d times for 50000 sleeps", n)
+			}
+		})
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 // info prints what the board registered.
 func info(string) {
 	m := board.Current()
+	fmt.Printf("cpus: %d\n", runtime.NumCPU())
 	fmt.Printf("name: %s\ncpu: %s\nram: %d\nusable: %d\ncmdline: %s\nnics: %d\n",
 		m.Name, m.CPU, m.RAM, m.Usable, m.Cmdline, len(m.NICs))
 	for _, d := range m.NICs {
@@ -57,17 +58,18 @@ func clock(arg string) {
 	fmt.Println("clock: end")
 }
 
-// idle sleeps, and prints how much of that time the processor was halted and how
-// many timer interrupts it took.
+// idle sleeps, and prints how much of that time the processors were halted and how
+// many timer interrupts they took.
 func idle(arg string) {
 	d, err := time.ParseDuration(arg)
 	if err != nil {
 		panic(err)
 	}
+	parallel("") // so that all processors have begun
 	halted, fired := amd64.IdleTime(), amd64.LocalInterrupts().Timer
 	time.Sleep(d)
 	halted, fired = amd64.IdleTime()-halted, amd64.LocalInterrupts().Timer-fired
-	fmt.Printf("idle: %d%% halted, %d timer interrupts\n", 100*halted/d, fired)
+	fmt.Printf("idle: %d%% halted, %d timer interrupts\n", 100*halted/d/time.Duration(runtime.NumCPU()), fired)
 }
 
 // memory fills a part of the usable RAM, in percent, with data and checks it.

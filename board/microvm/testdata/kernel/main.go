@@ -31,6 +31,13 @@ var table = map[string]func(arg string){
 	"vector":  vector,
 	"flood":   flood,
 	"oneshot": oneshot,
+
+	"parallel": parallel,
+	"stress":   stress,
+	"exitOn":   exitOn,
+	"panicOn":  panicOn,
+	"fatalOn":  fatalOn,
+	"faultOn":  faultOn,
 }
 
 func main() {
