@@ -99,7 +99,9 @@ func TestEntropyDevice(t *testing.T) {
 
 func TestTwoCPUs(t *testing.T) {
 	needs(t, "second CPU", func(b *qemu.Board) bool { return b.MaxCPUs > 1 })
-	bootStatus(t, qemu.Config{CPUs: 2})
+	if _, r := bootStatus(t, qemu.Config{CPUs: 2}); r.Machine.CPUs != 2 {
+		t.Errorf("the runtime uses %d CPUs", r.Machine.CPUs)
+	}
 }
 
 func TestExitCodes(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,19 @@ const BoardEnv = "TAMANET_BOARD"
 
 // Board is the board to test. A test that names another one itself is of that board alone.
 var Board = cmp.Or(os.Getenv(BoardEnv), "microvm")
+
+// CPUsEnv is the environment variable that says how many CPUs the machines have where a test does not say; 1 without it.
+const CPUsEnv = "TAMANET_CPUS"
+
+// cpus returns what CPUsEnv says, at most what the board has.
+func cpus(t testing.TB, b *qemu.Board) int {
+	t.Helper()
+	n, err := strconv.Atoi(cmp.Or(os.Getenv(CPUsEnv), "1"))
+	if err != nil || n < 1 {
+		t.Fatalf("%s is %q; allowed: a number from 1", CPUsEnv, os.Getenv(CPUsEnv))
+	}
+	return min(n, b.MaxCPUs)
+}
 
 // needs skips a test on boards that lack something.
 func needs(t testing.TB, what string, has func(*qemu.Board) bool) {
@@ -151,6 +165,9 @@ func start(t testing.TB, ctx context.Context, cfg qemu.Config) *qemu.VM {
 	cfg.Board = cmp.Or(cfg.Board, Board)
 	if cfg.Accel == "" {
 		cfg.Accel = qemu.AccelTCG
+	}
+	if b, err := qemu.LookupBoard(cfg.Board); err == nil && cfg.CPUs == 0 {
+		cfg.CPUs = cpus(t, b)
 	}
 	vm, err := qemu.Start(ctx, cfg)
 	var missing *qemu.MissingError

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,10 @@ type testGroup struct {
 	packages []string
 	// board is the machine that is booted, where it is not the packages' own choice.
 	board string
+	// cpus is how many CPUs the machine has, where it is not one.
+	cpus int
+	// run picks the tests, as go test -run does, where it is not all.
+	run string
 	// boots says that kernels are built and booted: the toolchain and QEMU are needed.
 	boots bool
 	// perTest prints a line for each test: they are few and long.
@@ -43,12 +48,19 @@ const mustBoot = "TAMANET_MUST_BOOT"
 // e2eBoard is the environment variable that names the board of the end-to-end tests (qemu/e2e, BoardEnv).
 const e2eBoard = "TAMANET_BOARD"
 
+// e2eCPUs is the environment variable that says how many CPUs its machines have (qemu/e2e, CPUsEnv).
+const e2eCPUs = "TAMANET_CPUS"
+
+// smpTests are the end-to-end tests that are run with several CPUs: those with many connections, much data or none.
+const smpTests = "Bulk|FiftyConnections|FreshConnections|OneConnection|Datagram|GuestDialsTCP|PanicWhileServing|BusyKernel|IdleKernel|TwoCPUs"
+
 // testGroups is in the order of running: what fails fast comes first.
 var testGroups = []testGroup{
 	{name: "vet", what: "gofmt, and go vet for the host and for 32-bit arm"},
 	{name: "host", what: "every package's tests on this machine"},
 	{name: "toolchain", what: "the toolchain's tests, Go's own standard-library tests on it included", roots: []string{"kernel/toolchain"}, boots: true, perTest: true},
 	{name: "e2e", what: "kernels booted in QEMU, end to end", roots: []string{"qemu/e2e"}, boots: true, perTest: true},
+	{name: "smp", what: "a part of the same with 2 CPUs", packages: []string{"./qemu/e2e"}, cpus: 2, run: smpTests, boots: true, perTest: true},
 	{name: "q35", what: "the same on QEMU's q35, over PCI", packages: []string{"./qemu/e2e"}, board: "q35", boots: true, perTest: true},
 	{name: "mx6ullevk", what: "the same on QEMU's mcimx6ul-evk, with the image of that board", packages: []string{"./qemu/e2e"}, board: "mx6ullevk", boots: true, perTest: true},
 	{name: "usbarmory", what: "the same with the USB armory's image", packages: []string{"./qemu/e2e"}, board: "usbarmory", boots: true, perTest: true},
@@ -188,6 +200,9 @@ func (t *tester) group(ctx context.Context, g testGroup, env []string) error {
 	if g.board != "" {
 		env = append(slices.Clip(env), e2eBoard+"="+g.board)
 	}
+	if g.cpus != 0 {
+		env = append(slices.Clip(env), fmt.Sprintf("%s=%d", e2eCPUs, g.cpus))
+	}
 	if len(packages) == 0 {
 		return errors.New("the group has no packages")
 	}
@@ -195,8 +210,8 @@ func (t *tester) group(ctx context.Context, g testGroup, env []string) error {
 	if g.boots {
 		args = append(args, "-count=1") // go's cache of results knows nothing of kernels and QEMU
 	}
-	if t.run != "" {
-		args = append(args, "-run", t.run)
+	if run := cmp.Or(t.run, g.run); run != "" {
+		args = append(args, "-run", run)
 	}
 	cmd := t.command(ctx, "go", append(args, packages...)...)
 	cmd.Env = env
