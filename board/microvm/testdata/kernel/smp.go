@@ -248,7 +248,7 @@ func faultOn(arg string) {
 			if recover() == nil {
 				fail("no panic")
 			}
-			if n++; n == 1000 {
+			if n++; n == 200 {
 				fmt.Println("fault: recovered on processor", arg)
 				os.Exit(0)
 			}
