@@ -3,8 +3,8 @@
 // through the machine's firmware.
 //
 // What it uses of the machine: a serial port, the I/O APIC, the 8254 timer and the real-time
-// clock, and VIRTIO network devices on PCI, with an interrupt for each pair of queues by MSI-X.
-// A device without MSI-X interrupts by its pin, whose line it must not share with another one
+// clock, VIRTIO entropy devices on PCI, and network devices there, with an interrupt for each pair of queues
+// by MSI-X. A network device without MSI-X interrupts by its pin, whose line it must not share with another one
 // in use. The exit code leaves by an isa-debug-exit device at 0xf4.
 //
 // The firmware has set the base addresses of devices up; those that it has not are set here.

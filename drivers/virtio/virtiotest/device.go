@@ -1,6 +1,6 @@
 // Package virtiotest is a VIRTIO device in Go for tests of drivers on a host:
 // the registers of the MMIO transport (VIRTIO 1.2 §4.2.2) or of PCI ([PCI]), an edge-triggered
-// interrupt line, and the device's side of split virtqueues over a dma.Fake.
+// interrupt line, and the device's side of split and packed virtqueues over a dma.Fake.
 //
 // It does not do anything by itself: a test, or a backend as in virtionettest, takes
 // chains from a [Queue] and uses them, rightly or, to be hostile, wrongly. What the driver
