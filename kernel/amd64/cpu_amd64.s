@@ -143,6 +143,13 @@ halt:
 	HLT
 	JMP	halt
 
+// func haltForever()
+TEXT ·haltForever(SB),NOSPLIT,$0
+	CLI
+halt:
+	HLT
+	JMP	halt
+
 // func cli()
 TEXT ·cli(SB),NOSPLIT,$0
 	CLI

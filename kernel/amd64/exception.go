@@ -100,6 +100,9 @@ func exceptionCallPC() uintptr
 //go:nosplit
 func handleException(f *trapFrame) {
 	c := thisCPU()
+	if f.vector == vecNMI && c.endsElsewhere() {
+		haltForever()
+	}
 	if c.handling {
 		// The frame of the first one is gone: both came on the same stack.
 		putException(&c.trap)

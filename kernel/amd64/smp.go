@@ -14,6 +14,7 @@ import (
 
 // Interrupt command register of the local APIC, SDM vol. 3 §10.6.1.
 const (
+	icrNMI     = 4<<8 | 1<<14
 	icrInit    = 5<<8 | 1<<14
 	icrStartup = 6<<8 | 1<<14 // with the number of the page to start in
 	icrFixed   = 0

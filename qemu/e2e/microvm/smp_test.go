@@ -53,3 +53,11 @@ func TestEndsOnAnotherProcessor(t *testing.T) {
 		})
 	}
 }
+
+// TestEndsOnAllProcessors has all processors end the program at once. They must not stop each other, nor
+// may the first of them boot again.
+func TestEndsOnAllProcessors(t *testing.T) {
+	for i := range 6 {
+		runBoard(t, "exitAll", 42, qemu.Config{CPUs: 2 + i%3})
+	}
+}

@@ -35,6 +35,7 @@ var table = map[string]func(arg string){
 	"parallel": parallel,
 	"stress":   stress,
 	"exitOn":   exitOn,
+	"exitAll":  exitAll,
 	"panicOn":  panicOn,
 	"fatalOn":  fatalOn,
 	"faultOn":  faultOn,

@@ -230,6 +230,21 @@ func exitOn(arg string) {
 	elsewhere(arg, func() { os.Exit(42) })
 }
 
+// exitAll exits from all processors at the same time.
+func exitAll(string) {
+	n := runtime.NumCPU()
+	var met atomic.Int32
+	for range n {
+		go func() {
+			met.Add(1)
+			for int(met.Load()) < n {
+			}
+			os.Exit(42)
+		}()
+	}
+	select {}
+}
+
 // panicOn panics on a processor.
 func panicOn(arg string) {
 	elsewhere(arg, func() { panic("on processor " + arg) })
