@@ -4,7 +4,48 @@ import (
 	"testing"
 
 	"github.com/tamanet/tamanet/drivers/nic"
+	"github.com/tamanet/tamanet/drivers/virtio"
+	"github.com/tamanet/tamanet/drivers/virtionet"
+	"github.com/tamanet/tamanet/drivers/virtionet/virtionettest"
 )
+
+// startWatcher calls onRun before DRIVER_OK is set.
+type startWatcher struct {
+	virtio.Transport
+	onRun func()
+}
+
+func (w *startWatcher) SetStatus(s virtio.Status) {
+	if s&virtio.StatusDriverOK != 0 {
+		w.onRun()
+	}
+	w.Transport.SetStatus(s)
+}
+
+// TestNothingIsSentBeforeDriverOK has somebody transmit while the driver starts: the device must not be notified yet,
+// which the fake device would tell.
+func TestNothingIsSentBeforeDriverOK(t *testing.T) {
+	r := &rig{Net: virtionettest.New(testMAC, 1500, 16)}
+	r.cond.L = &r.mu
+	mmio, err := virtio.NewMMIO(r.Region())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &startWatcher{Transport: mmio}
+	if r.dev, err = virtionet.New(virtionet.Config{Transport: w, Memory: r.Mem, Interrupt: r.Line, Logf: r.logf}); err != nil {
+		t.Fatal(err)
+	}
+	early := error(nil)
+	w.onRun = func() { early = r.send("x") }
+	if err := r.dev.Start(r); err != nil {
+		t.Fatal(err)
+	}
+	if early != nic.ErrNotStarted {
+		t.Errorf("Transmit before DRIVER_OK = %v, want ErrNotStarted", early)
+	}
+	r.dev.Close()
+	r.Stop(t)
+}
 
 // TestIdleDeviceSleeps checks that nothing wakes the driver without an event, and
 // that sent frames are taken back without an interrupt for them.

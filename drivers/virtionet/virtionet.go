@@ -310,22 +310,23 @@ func (d *Device) StartQueues(hs []nic.Handler) (used int, err error) {
 		}
 	}
 	d.active.Store(int32(n))
-	d.setState(stateRunning)
+	d.ctrl.mu.Lock()
 	virtio.Run(d.t)
 	for _, p := range d.inUse() {
 		p.rx.q.Kick()
 	}
-	d.ctrl.mu.Lock()
 	if err := d.setPairs(); err != nil {
 		d.refused("several queue pairs", err)
 		d.active.Store(1)
 	}
 	d.configure()
-	d.ctrl.mu.Unlock()
 	if !d.vectored && !d.inline() {
 		// The line's goroutine does not poll, so that no pair waits for another.
 		d.pairs[0].setIRQ(newLine())
 	}
+	// Not before DRIVER_OK: until then no notification is allowed (§3.1.1).
+	d.setState(stateRunning)
+	d.ctrl.mu.Unlock()
 	// What changed between New and now raised no interrupt.
 	d.configDue.Store(true)
 	go d.run()
