@@ -32,6 +32,10 @@ type urgentMarks struct {
 
 // urgent is Linux's urg_data and urg_seq.
 type urgent struct {
+	// in are the pointers that came in since a receive looked.
+	in arrivals
+
+	// mu is of the receives, which lock the endpoint under it.
 	mu    sync.Mutex
 	set   bool
 	taken bool   // by MSG_OOB: TCP_URG_READ
@@ -40,6 +44,35 @@ type urgent struct {
 	// looked. If receives had come just to it, its byte is passed over.
 	replaced    uint32
 	hasReplaced bool
+}
+
+// arrivals are the first and the last of some urgent pointers, by where the
+// urgent bytes are. Nothing is locked under mu: segments come in on goroutines
+// that have the sender's endpoint locked.
+type arrivals struct {
+	mu          sync.Mutex
+	any         bool
+	first, last uint32
+}
+
+// note takes a pointer that is ahead of those before.
+func (a *arrivals) note(seq uint32) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case !a.any:
+		a.any, a.first, a.last = true, seq, seq
+	case int32(seq-a.last) > 0:
+		a.last = seq
+	}
+}
+
+// take returns what came in, once.
+func (a *arrivals) take() (first, last uint32, any bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	any, a.any = a.any, false
+	return a.first, a.last, any
 }
 
 // receive is Linux's tcp_check_urg. What is out of the window is found when
@@ -54,18 +87,21 @@ func (m *urgentMarks) receive(ep stack.TransportEndpoint, h header.TCP, pkt *sta
 		seq += uint32(p) - 1 // net.ipv4.tcp_stdurg is off
 	}
 	m.used.Store(true)
-	u := m.of(tep, true)
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.set {
-		if int32(seq-u.seq) <= 0 {
-			return
-		}
-		if !u.hasReplaced {
-			u.replaced, u.hasReplaced = u.seq, true
-		}
+	m.of(tep, true).in.note(seq)
+}
+
+// update makes the mark the latest that came in. mu is held.
+func (u *urgent) update() {
+	first, last, any := u.in.take()
+	switch {
+	case !any || u.set && int32(last-u.seq) <= 0:
+		return
+	case u.set:
+		u.replaced, u.hasReplaced = u.seq, true
+	case first != last:
+		u.replaced, u.hasReplaced = first, true
 	}
-	u.seq, u.set, u.taken = seq, true, false
+	u.seq, u.set, u.taken = last, true, false
 }
 
 // summed reports whether a segment's checksum is right.
@@ -117,6 +153,7 @@ func (t *sock) mark(ep *inet.Endpoint) (m mark, ok bool) {
 		return m, false
 	}
 	u.mu.Lock()
+	u.update()
 	s, ok := segments(ep)
 	if !ok || !u.set {
 		u.mu.Unlock()
