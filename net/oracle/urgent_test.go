@@ -180,6 +180,23 @@ func urgentScenarios() []scenario {
 		r.Recv(server, 4, 0)
 		r.AtMark(server)
 	})
+	add("refused for want of room", func(r *run, family int) {
+		client, server, _ := r.connected(family)
+		sent := r.fill(client)
+		r.until(func() bool {
+			inq, _ := r.queued(server, socket.SIOCINQ)
+			outq, _ := r.queued(client, socket.SIOCOUTQ)
+			return sent == inq+outq
+		})
+		sent += r.fill(client) // what was acknowledged made room
+		r.Send(client, "!", socket.MSG_OOB|socket.MSG_DONTWAIT)
+		r.receiveAll(server, sent)
+		r.Poll(server)
+		r.Recv(server, 1, socket.MSG_OOB)
+		r.Send(client, "x", 0)
+		r.Recv(server, 4, 0)
+		r.AtMark(server)
+	})
 	add("not connected", func(r *run, family int) {
 		fd := r.open(family, stream)
 		r.Send(fd, "x", socket.MSG_OOB)

@@ -25,8 +25,9 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	it := m.Iter()
 	total := it.Len()
 	urgent := flags&socket.MSG_OOB != 0 && total > 0
+	var up uint64
 	if urgent {
-		t.urge(ep, total)
+		up = t.urge(ep, total)
 	}
 	n, terr := t.write(ep, it)
 	sent, err := int(n), error(nil)
@@ -34,7 +35,7 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 		sent, err = sendRest(sk, ep, it, sent, terr, sk.SndTimeo(flags&socket.MSG_DONTWAIT != 0))
 	}
 	if urgent {
-		t.urged(ep, total, sent)
+		t.urged(ep, total, sent, up)
 	}
 	if !more && sent > 0 && t.held.Load() {
 		t.push(ep)

@@ -33,17 +33,25 @@ func (t *sock) ownEndpoint(ep tcpip.Endpoint) {
 // urgentSet marks sndUp as valid; the rest is the sequence number.
 const urgentSet = 1 << 32
 
-// urge makes the n bytes written next end in an urgent one (tcp_mark_urg).
-func (t *sock) urge(ep *inet.Endpoint, n int) {
+// urge makes the n bytes written next end in an urgent one (tcp_mark_urg), and
+// returns what sndUp was.
+func (t *sock) urge(ep *inet.Endpoint, n int) (was uint64) {
 	t.own(ep)
-	if s, ok := segments(ep); ok {
-		t.sndUp.Store(urgentSet | uint64(s.write+uint32(n)))
+	s, ok := segments(ep)
+	if !ok {
+		return t.sndUp.Load()
 	}
+	return t.sndUp.Swap(urgentSet | uint64(s.write+uint32(n)))
 }
 
-// urged goes on after a write that urge announced and that took fewer bytes,
-// and sends them though earlier ones are not acknowledged.
-func (t *sock) urged(ep *inet.Endpoint, n, sent int) {
+// urged goes on after a write that urge announced, of which sent bytes were
+// taken: the last of them is the urgent one, and without any all is as it was.
+// They are sent though earlier ones are not acknowledged.
+func (t *sock) urged(ep *inet.Endpoint, n, sent int, was uint64) {
+	if sent == 0 {
+		t.sndUp.Store(was)
+		return
+	}
 	if up := t.sndUp.Load(); sent < n && up != 0 {
 		t.sndUp.CompareAndSwap(up, urgentSet|uint64(uint32(up)-uint32(n-sent)))
 	}
