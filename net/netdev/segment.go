@@ -21,8 +21,7 @@ func (s *Stack) SetSegmentHook(h SegmentHook) { s.segmentHook.Store(&h) }
 type tcpProtocol struct {
 	stack.TransportProtocol
 	stack.SendBufSizeProto
-	queue queuer
-	net   *Stack
+	net *Stack
 }
 
 // queuer is how the stack hands a TCP segment to its endpoint.
@@ -32,7 +31,14 @@ type queuer interface {
 
 func (s *Stack) newTCP(ip *stack.Stack) stack.TransportProtocol {
 	p := tcp.NewProtocol(ip)
-	return &tcpProtocol{TransportProtocol: p, SendBufSizeProto: p.(stack.SendBufSizeProto), queue: p.(queuer), net: s}
+	s.segments = p.(queuer)
+	return &tcpProtocol{TransportProtocol: p, SendBufSizeProto: p.(stack.SendBufSizeProto), net: s}
+}
+
+// QueueSegment hands a segment to an endpoint, without showing it to the hook, which may call
+// this. The packet stays the caller's.
+func (s *Stack) QueueSegment(ep stack.TransportEndpoint, id stack.TransportEndpointID, pkt *stack.PacketBuffer) {
+	s.segments.QueuePacket(ep, id, pkt)
 }
 
 // QueuePacket implements the stack's interface for protocols with queues.
@@ -40,7 +46,7 @@ func (p *tcpProtocol) QueuePacket(ep stack.TransportEndpoint, id stack.Transport
 	if h := p.net.segmentHook.Load(); h != nil && !(*h)(ep, id, pkt) {
 		return
 	}
-	p.queue.QueuePacket(ep, id, pkt)
+	p.net.QueueSegment(ep, id, pkt)
 }
 
 // A SegmentOwner owns an endpoint (tcpip.Endpoint.SetOwner) and is shown the

@@ -52,6 +52,7 @@ type Stack struct {
 	ip     *stack.Stack
 	memory Memory
 
+	segments    queuer
 	segmentHook atomic.Pointer[SegmentHook]
 	foreignMu   sync.Mutex
 

@@ -19,6 +19,7 @@ import (
 // A network is what this package keeps for each stack: who looks at segments
 // as they come in.
 type network struct {
+	st *netdev.Stack
 	// guarded counts how often a Sock became guarded; while it is 0 no segment
 	// is looked at.
 	guarded   atomic.Int32
@@ -32,7 +33,7 @@ type networkKey struct{}
 
 func networkOf(st *netdev.Stack) *network {
 	return st.Generic(networkKey{}, func() any {
-		n := &network{}
+		n := &network{st: st}
 		n.marks.byEndpoint = map[weak.Pointer[gtcp.Endpoint]]*urgent{}
 		st.SetSegmentHook(n.segment)
 		return n
@@ -47,6 +48,9 @@ func (n *network) segment(ep stack.TransportEndpoint, id stack.TransportEndpoint
 		return true // gVisor drops and counts it
 	}
 	if n.guarded.Load() != 0 && !n.admits(ep, id, pkt) {
+		return false
+	}
+	if h.Flags()&(header.TCPFlagSyn|header.TCPFlagRst) != 0 && !n.timeWait(ep, id, h, pkt) {
 		return false
 	}
 	if h.Flags()&header.TCPFlagUrg != 0 {

@@ -16,6 +16,7 @@ import (
 var (
 	epSnd     = fieldOf(reflect.TypeFor[gtcp.Endpoint](), "snd")
 	epRcv     = fieldOf(reflect.TypeFor[gtcp.Endpoint](), "rcv")
+	epClosed  = fieldOf(reflect.TypeFor[gtcp.Endpoint](), "closed")
 	epSndUsed = fieldOf(reflect.TypeFor[gtcp.Endpoint](), "sndQueueInfo", "SndBufUsed")
 	sndState  = fieldOf(epSnd.typ.Elem(), "TCPSenderState")
 	sndUna    = fieldOf(sndState.typ, "SndUna")
