@@ -13,4 +13,9 @@ TEXT ·writeBarrier(SB), NOSPLIT, $0-0
 // func fullBarrier()
 TEXT ·fullBarrier(SB), NOSPLIT, $0-0
 	MFENCE
+	CMPB	·byTaskPriority(SB), $0
+	JEQ	done
+	XORL	AX, AX
+	MOVQ	AX, CR8
+done:
 	RET

@@ -40,6 +40,10 @@ func Register(name string, probe func(boot.Config) Devices) {
 		Warn("%d MiB of RAM are not used: they do not follow on the kernel's own, which ends at the PCI hole", left>>20)
 	}
 
+	if amd64.Emulated() {
+		// Nothing tells the versions of QEMU apart.
+		dma.FenceByTaskPriority()
+	}
 	devices := probe(c)
 	seed(devices.Entropy)
 

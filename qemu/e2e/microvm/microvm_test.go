@@ -115,6 +115,9 @@ func TestCPUModels(t *testing.T) {
 			if value(t, console, "cpu") == "" {
 				t.Error("no CPU name")
 			}
+			if got := value(t, console, "emulated"); got != "true" {
+				t.Errorf("emulated is %s under TCG", got)
+			}
 			runBoard(t, "random", 0, qemu.Config{CPU: cpu})
 		})
 	}

@@ -22,7 +22,7 @@ import (
 // info prints what the board registered.
 func info(string) {
 	m := board.Current()
-	fmt.Printf("cpus: %d\n", runtime.NumCPU())
+	fmt.Printf("cpus: %d\nemulated: %v\n", runtime.NumCPU(), amd64.Emulated())
 	fmt.Printf("name: %s\ncpu: %s\nram: %d\nusable: %d\ncmdline: %s\nnics: %d\n",
 		m.Name, m.CPU, m.RAM, m.Usable, m.Cmdline, len(m.NICs))
 	for _, d := range m.NICs {
