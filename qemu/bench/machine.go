@@ -1,9 +1,7 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -100,25 +98,6 @@ func (m *machine) taken(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	return strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-}
-
-// clockTick is the unit of CPU times in /proc, USER_HZ, which is 100 on every architecture that QEMU hosts use.
-const clockTick = 10 * time.Millisecond
-
-// cpuTime returns how long QEMU has run on the host's CPUs (proc_pid_stat(5)).
-func (m *machine) cpuTime() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", m.Pid()))
-	if err != nil {
-		return 0, err
-	}
-	// The name of the program, in parentheses, may hold anything.
-	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-	if len(f) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat is %q", m.Pid(), b)
-	}
-	user, err1 := strconv.Atoi(string(f[11]))
-	system, err2 := strconv.Atoi(string(f[12]))
-	return time.Duration(user+system) * clockTick, errors.Join(err1, err2)
 }
 
 // resident returns how many bytes of the guest's RAM the host holds, and how many of QEMU as a whole. The guest's RAM

@@ -78,13 +78,13 @@ func (b *bench) round(ctx context.Context, g *Guest) error {
 // idle looks at a machine that has nothing to do.
 func (b *bench) idle(ctx context.Context, g *Guest, m *machine) error {
 	pause(ctx, b.Each) // what a boot leaves to be done
-	before, err := m.cpuTime()
+	before, err := m.CPUTime()
 	if err != nil {
 		return err
 	}
 	begin := time.Now()
 	pause(ctx, 3*b.Each)
-	after, err := m.cpuTime()
+	after, err := m.CPUTime()
 	if err != nil {
 		return err
 	}

@@ -193,12 +193,12 @@ func TestIdleKernelHaltsTheCPU(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	// What follows a boot (garbage collection, closing of connections) ends.
 	window := func() float64 {
-		before, begin := cpuTime(t, vm.Pid()), time.Now()
+		before, begin := CPUTime(t, vm), time.Now()
 		select {
 		case <-time.After(3 * time.Second):
 		case <-vm.Done():
 		}
-		return (cpuTime(t, vm.Pid()) - before).Seconds() / time.Since(begin).Seconds()
+		return (CPUTime(t, vm) - before).Seconds() / time.Since(begin).Seconds()
 	}
 	lowest := math.Inf(1)
 	for range 3 {
@@ -208,23 +208,6 @@ func TestIdleKernelHaltsTheCPU(t *testing.T) {
 	if lowest > 0.25 {
 		t.Errorf("an idle kernel takes %.0f%% of a CPU", 100*lowest)
 	}
-}
-
-// cpuTime returns the processor time that a process has taken (proc(5), fields 14 and 15 of stat, in 1/100 s).
-func cpuTime(t *testing.T, pid int) time.Duration {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Skipf("the processor time of QEMU is not known: %v", err)
-	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the name before may hold blanks
-	f := strings.Fields(rest)
-	user, err1 := strconv.Atoi(f[11])
-	system, err2 := strconv.Atoi(f[12])
-	if err1 != nil || err2 != nil {
-		t.Fatalf("stat of %d is %q", pid, text)
-	}
-	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
 // TestBusyKernelStillServes has goroutines loop for ever beside the web server.

@@ -47,6 +47,16 @@ func cpus(t testing.TB, b *qemu.Board) int {
 	return min(n, b.MaxCPUs)
 }
 
+// CPUTime returns how long a machine's QEMU has run on the host's CPUs. The test is skipped where that is not known.
+func CPUTime(t testing.TB, vm *qemu.VM) time.Duration {
+	t.Helper()
+	d, err := vm.CPUTime()
+	if err != nil {
+		t.Skip(err)
+	}
+	return d
+}
+
 // needs skips a test on boards that lack something.
 func needs(t testing.TB, what string, has func(*qemu.Board) bool) {
 	t.Helper()

@@ -210,12 +210,12 @@ func measure(b *testing.B, driver string) []measurement {
 	defer vm.Stop()
 	var all []measurement
 	for _, m := range measurements {
-		busy, start := cpuTime(b, vm.Pid()), time.Now()
+		busy, start := e2e.CPUTime(b, vm), time.Now()
 		r := m.run(b, vm)
 		if r.wall == 0 {
 			r.wall = time.Since(start)
 		}
-		r.busy = cpuTime(b, vm.Pid()) - busy
+		r.busy = e2e.CPUTime(b, vm) - busy
 		all = append(all, r)
 	}
 	return all
@@ -282,20 +282,3 @@ func udpOut(tb testing.TB, vm *qemu.VM) measurement {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
-
-// cpuTime returns the processor time that a process has taken (proc(5), fields 14 and 15 of stat, in 1/100 s).
-func cpuTime(tb testing.TB, pid int) time.Duration {
-	tb.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		tb.Skipf("the processor time of QEMU is not known: %v", err)
-	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the name before may hold blanks
-	f := strings.Fields(rest)
-	user, err1 := strconv.Atoi(f[11])
-	system, err2 := strconv.Atoi(f[12])
-	if err := errors.Join(err1, err2); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(user+system) * 10 * time.Millisecond
-}
