@@ -5,13 +5,8 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"strings"
-
 	"github.com/tamanet/tamanet/board/internal/testkernel"
 	_ "github.com/tamanet/tamanet/board/mx6ullevk"
-	"github.com/tamanet/tamanet/kernel/boot"
 )
 
 // table has what the kernel can do, by name.
@@ -22,13 +17,4 @@ var table = map[string]func(arg string){
 	"random": random,
 }
 
-func main() {
-	do, _ := boot.Lookup("do")
-	name, arg, _ := strings.Cut(do, ":")
-	f, ok := table[name]
-	if !ok {
-		fmt.Printf("do=%q is not known\n", do)
-		os.Exit(1)
-	}
-	f(arg)
-}
+func main() { testkernel.Main(table) }
