@@ -152,6 +152,8 @@ func (e *endpoint) findPath(m *socket.Msghdr, w *way) *path {
 		return nil
 	case r.OutgoingNIC() != netdev.LoopbackIndex && r.Loop()&stack.PacketOut != 0:
 		return nil // to another machine
+	case !e.isLocal(r.NetProto(), dst), !w.at.foreign && !e.isLocal(r.NetProto(), r.LocalAddress()):
+		return nil // the route is older than generation
 	}
 	if !e.table.loopbackUp(generation) {
 		return nil
@@ -172,6 +174,11 @@ func (e *endpoint) findPath(m *socket.Msghdr, w *way) *path {
 	p.peer = peer
 	e.keep(p)
 	return p
+}
+
+// isLocal reports whether an address is the machine's.
+func (e *endpoint) isLocal(proto tcpip.NetworkProtocolNumber, addr tcpip.Address) bool {
+	return e.ip.CheckLocalAddress(0, proto, addr) != 0
 }
 
 // sendLocal puts the message into the peer's queue; it returns false when the

@@ -75,6 +75,24 @@ func TestKnownWayIsForgotten(t *testing.T) {
 	}
 }
 
+// TestConnectionToAddressThatWent: a connected socket keeps its route, but
+// where that leads is no longer this machine.
+func TestConnectionToAddressThatWent(t *testing.T) {
+	task := newTask(t)
+	from, to := openAny(t, task), openAny(t, task)
+	name, _ := task.GetSockName(to)
+	if err := task.Connect(from, loopback(socket.AF_INET, name.Port)); err != nil {
+		t.Fatal(err)
+	}
+	for _, there := range []bool{true, false} {
+		task.Send(from, []byte("x"), socket.MSG_DONTWAIT)
+		if n, err := task.Recv(to, make([]byte, 8), socket.MSG_DONTWAIT); (err == nil) != there {
+			t.Errorf("the address is there: %v; received %d, %v", there, n, err)
+		}
+		task.Net.RemoveAddress(netdev.LoopbackIndex, netip.MustParsePrefix("127.0.0.1/8"))
+	}
+}
+
 // openAny returns a socket on a port of every address.
 func openAny(t *testing.T, task *socket.Task) int {
 	t.Helper()
