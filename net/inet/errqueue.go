@@ -10,6 +10,10 @@ import (
 	"github.com/tamanet/tamanet/net/socket"
 )
 
+// An ErrQueuer is an endpoint that bounds its queue of errors: it is told of
+// those that were taken.
+type ErrQueuer interface{ ErrTaken(e *tcpip.SockError) }
+
 // RecvErr takes the next error of the queue that IP_RECVERR and IPV6_RECVERR
 // fill: Linux's ip_recv_error and ipv6_recv_error. The message's data is what
 // could not be delivered, its name where that was to go, and a control
@@ -23,6 +27,9 @@ func (is *Sock) RecvErr(m *socket.Msghdr, flags int) (int, error) {
 	e := ep.SocketOptions().DequeueErr()
 	if e == nil {
 		return 0, errno.EAGAIN
+	}
+	if q, ok := ep.Endpoint.(ErrQueuer); ok {
+		q.ErrTaken(e)
 	}
 	if ep.SocketOptions().PeekErr() == nil {
 		ep.LastError() // the pending error was this one (sock_dequeue_err_skb)

@@ -50,6 +50,9 @@ type endpoint struct {
 	// (sk_wmem_alloc).
 	inUse atomic.Int64
 
+	// errCharge is what the queued errors count for of SO_RCVBUF.
+	errCharge atomic.Int64
+
 	// paths are the ways to other endpoints of this machine.
 	paths [pathSlots]atomic.Pointer[path]
 	turn  atomic.Uint32
@@ -60,6 +63,7 @@ var (
 	_ stack.TransportEndpoint    = (*endpoint)(nil)
 	_ tcpip.SocketOptionsHandler = (*endpoint)(nil)
 	_ inet.Rebinder              = (*endpoint)(nil)
+	_ inet.ErrQueuer             = (*endpoint)(nil)
 )
 
 func newEndpoint(is *inet.Sock, network tcpip.NetworkProtocolNumber) *endpoint {

@@ -73,11 +73,13 @@ func (d *datagram) Write(b []byte) (int, error) {
 
 func (d *datagram) payload() []byte { return d.packet()[header.UDPMinimumSize:] }
 
-// charge is what the datagram counts for of SO_RCVBUF: about what Linux's
-// struct sk_buff has with its data (truesize). The memory held is at most
-// twice that.
-func (d *datagram) charge() int {
-	size := d.n + skbOverhead
+// charge is what the datagram counts for of SO_RCVBUF. The memory held is at
+// most twice that.
+func (d *datagram) charge() int { return truesize(d.n) }
+
+// truesize is about what Linux's struct sk_buff has with n bytes of payload.
+func truesize(n int) int {
+	size := n + skbOverhead
 	if size <= maxKmalloc {
 		return sizeofSkb + 1<<bits.Len(uint(size-1))
 	}

@@ -352,6 +352,43 @@ func TestUnreachableOverTheWire(t *testing.T) {
 	}
 }
 
+// TestErrorQueueIsBounded: what nobody takes of the queued errors stays within
+// SO_RCVBUF, and what is taken makes room.
+func TestErrorQueueIsBounded(t *testing.T) {
+	a, b := cabled(t)
+	from, _ := a.bound(t, socket.AF_INET)
+	a.set(t, from, socket.SOL_IP, inet.IP_RECVERR, 1)
+	a.set(t, from, socket.SOL_IP, inet.IP_MTU_DISCOVER, inet.IP_PMTUDISC_WANT+1)
+	a.set(t, from, socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+	refused := func() {
+		if n, err := a.SendTo(from, make([]byte, 4000), 0, b.addr(socket.AF_INET, 9)); err != errno.EMSGSIZE {
+			t.Fatalf("sent %d, %v, want EMSGSIZE", n, err)
+		}
+	}
+	taken := func() (n int) {
+		for {
+			m := socket.Msghdr{Iov: [][]byte{make([]byte, 16)}, Control: make([]byte, 128)}
+			if _, err := a.RecvMsg(from, &m, socket.MSG_ERRQUEUE); err != nil {
+				return n
+			}
+			n++
+		}
+	}
+	for range 2 {
+		for range 1000 {
+			refused()
+		}
+		// Linux takes 19 of them.
+		if n := taken(); n < 15 || n > 25 {
+			t.Errorf("%d errors were queued, want about 19", n)
+		}
+	}
+	refused()
+	if n := taken(); n != 1 {
+		t.Errorf("%d errors were queued, want the one", n)
+	}
+}
+
 // BenchmarkOverTheWire sends 64 bytes over a cable and receives them.
 func BenchmarkOverTheWire(b *testing.B) {
 	for _, connected := range []bool{false, true} {
