@@ -9,8 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tamanet/tamanet/qemu/bench/ifup"
 )
 
@@ -35,21 +33,8 @@ func Namespaced(ctx context.Context, args []string) (*exec.Cmd, error) {
 
 // makeTap makes the tap interface, which lasts as long as the network namespace.
 func makeTap() error {
-	f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
-	if err != nil {
+	if err := ifup.Tap(tapName, false); err != nil {
 		return err
-	}
-	defer f.Close()
-	r, err := unix.NewIfreq(tapName)
-	if err != nil {
-		return err
-	}
-	r.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
-	if err := unix.IoctlIfreq(int(f.Fd()), unix.TUNSETIFF, r); err != nil {
-		return fmt.Errorf("making %s (TUNSETIFF): %w", tapName, err)
-	}
-	if err := unix.IoctlSetInt(int(f.Fd()), unix.TUNSETPERSIST, 1); err != nil {
-		return fmt.Errorf("keeping %s (TUNSETPERSIST): %w", tapName, err)
 	}
 	return ifup.Up(tapName, hostAddr)
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -52,17 +53,7 @@ func TestVirtioNetOnTap(t *testing.T) {
 			}
 			vm, q := bootVirtio(t, cfg, tc.properties...)
 			serves(t, vm)
-			s := queryVirtioNet(t, q)
-			for _, f := range tc.with {
-				if !s.has(f) {
-					t.Errorf("%s was not negotiated: %v", f, s.GuestFeatures)
-				}
-			}
-			for _, f := range tc.without {
-				if s.has(f) {
-					t.Errorf("%s was negotiated", f)
-				}
-			}
+			checkFeatures(t, q, tc.with, tc.without)
 		})
 	}
 }
@@ -94,27 +85,12 @@ func inOwnNamespace(t *testing.T) {
 func tap(t *testing.T, queues, mtu int) string {
 	t.Helper()
 	const name = "tap0"
-	f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	r, err := unix.NewIfreq(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	flags := uint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
 	netdev := "tap,ifname=" + name + ",script=no,downscript=no,vhost=off"
 	if queues > 1 {
-		flags |= unix.IFF_MULTI_QUEUE
-		netdev += ",queues=2"
+		netdev += fmt.Sprintf(",queues=%d", queues)
 	}
-	r.SetUint16(flags)
-	if err := unix.IoctlIfreq(int(f.Fd()), unix.TUNSETIFF, r); err != nil {
-		t.Fatal("TUNSETIFF: ", err)
-	}
-	if err := unix.IoctlSetInt(int(f.Fd()), unix.TUNSETPERSIST, 1); err != nil {
-		t.Fatal("TUNSETPERSIST: ", err)
+	if err := ifup.Tap(name, queues > 1); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if out, err := exec.Command("ip", "link", "del", name).CombinedOutput(); err != nil {
@@ -126,7 +102,10 @@ func tap(t *testing.T, queues, mtu int) string {
 		t.Fatal(err)
 	}
 	defer unix.Close(s)
-	r, _ = unix.NewIfreq(name)
+	r, err := unix.NewIfreq(name)
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.SetUint32(uint32(mtu))
 	if err := unix.IoctlIfreq(s, unix.SIOCSIFMTU, r); err != nil {
 		t.Fatal("SIOCSIFMTU: ", err)

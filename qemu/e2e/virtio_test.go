@@ -67,6 +67,22 @@ func queryVirtioNet(t *testing.T, q *qemu.QMP) (s virtioStatus) {
 	return s
 }
 
+// checkFeatures checks which features device and driver have agreed on.
+func checkFeatures(t *testing.T, q *qemu.QMP, with, without []string) {
+	t.Helper()
+	s := queryVirtioNet(t, q)
+	for _, f := range with {
+		if !s.has(f) {
+			t.Errorf("%s was not negotiated: %v", f, s.GuestFeatures)
+		}
+	}
+	for _, f := range without {
+		if s.has(f) {
+			t.Errorf("%s was negotiated", f)
+		}
+	}
+}
+
 // bootVirtio boots the demo appliance with properties of its card, and a monitor.
 func bootVirtio(t *testing.T, cfg qemu.Config, properties ...string) (*qemu.VM, *qemu.QMP) {
 	t.Helper()
@@ -172,17 +188,7 @@ func TestVirtioNetFeatures(t *testing.T) {
 			}
 			vm, q := bootVirtio(t, cfg, tc.properties...)
 			serves(t, vm)
-			s := queryVirtioNet(t, q)
-			for _, f := range tc.with {
-				if !s.has(f) {
-					t.Errorf("%s was not negotiated: %v", f, s.GuestFeatures)
-				}
-			}
-			for _, f := range tc.without {
-				if s.has(f) {
-					t.Errorf("%s was negotiated", f)
-				}
-			}
+			checkFeatures(t, q, tc.with, tc.without)
 			for _, line := range strings.Split(vm.Console(), "\n") {
 				if strings.Contains(line, "virtio") && !strings.Contains(line, "Cmdline") {
 					t.Errorf("console: %s", line)

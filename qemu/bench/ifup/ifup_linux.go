@@ -1,12 +1,39 @@
-// Package ifup switches a network interface of Linux on, where there is no ip(8) to do it.
+// Package ifup makes tap interfaces of Linux, and switches interfaces on, where there is no ip(8) to do it.
 package ifup
 
 import (
 	"fmt"
 	"net/netip"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
+
+// Tap makes a tap interface for QEMU, whose frames have virtio-net's header before them, with several queues or one. It
+// lasts until it is deleted, or its network namespace is.
+func Tap(name string, multiQueue bool) error {
+	f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r, err := unix.NewIfreq(name)
+	if err != nil {
+		return err
+	}
+	flags := uint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
+	if multiQueue {
+		flags |= unix.IFF_MULTI_QUEUE
+	}
+	r.SetUint16(flags)
+	if err := unix.IoctlIfreq(int(f.Fd()), unix.TUNSETIFF, r); err != nil {
+		return fmt.Errorf("making %s (TUNSETIFF): %w", name, err)
+	}
+	if err := unix.IoctlSetInt(int(f.Fd()), unix.TUNSETPERSIST, 1); err != nil {
+		return fmt.Errorf("keeping %s (TUNSETPERSIST): %w", name, err)
+	}
+	return nil
+}
 
 // Up gives an interface its IPv4 address and switches it on (netdevice(7)). The error names the request that failed; EPERM is
 // want of CAP_NET_ADMIN.
