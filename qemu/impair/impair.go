@@ -94,7 +94,8 @@ type Stats struct {
 }
 
 // Join carries frames between a and b, in each direction as its Config says, until ctx is done or an end fails or is
-// closed. It closes both ends. The error is nil where ctx or the close of an end is the reason.
+// closed. It closes both ends. The error is nil where ctx or the close of an end is the reason. A Config that cannot be is
+// an error at once, and both ends stay open.
 func Join(ctx context.Context, a, b End, toB, toA Config) (bySide [2]Stats, err error) {
 	if err := errors.Join(toB.check(), toA.check()); err != nil {
 		return bySide, err
