@@ -171,6 +171,10 @@ func udpPeekScenarios() []scenario {
 		r.Send(a, "0123456789", 0)
 		r.Send(a, "abc", 0)
 		peekOff(r, b, 2)
+		for _, room := range []int{7, 8, 9} {
+			r.RecvMsg(b, socket.MSG_PEEK|socket.MSG_DONTWAIT, room)
+			peekOff(r, b, 2)
+		}
 		for range 3 {
 			r.RecvMsg(b, socket.MSG_PEEK|socket.MSG_TRUNC|socket.MSG_DONTWAIT, 4)
 			r.GetOpt(b, socket.SOL_SOCKET, socket.SO_PEEK_OFF, 4)

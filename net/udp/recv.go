@@ -45,13 +45,14 @@ func (e *endpoint) recv(m *socket.Msghdr, flags int) (n int, err error) {
 	return n, nil
 }
 
-// fill copies what of d begins at off to m, and returns how much that is.
+// fill copies what of d begins at off to m, and returns how much that is. As on
+// Linux, room for just the rest of a longer datagram is MSG_TRUNC.
 func fill(m *socket.Msghdr, d *datagram, off int) int {
 	it := m.Iter()
-	rest := d.payload()[off:]
-	n := min(it.Len(), len(rest))
+	rest, room := d.payload()[off:], it.Len()
+	n := min(room, len(rest))
 	it.Write(rest[:n])
-	if n < len(rest) {
+	if room <= len(rest) && room < d.n {
 		m.Flags |= socket.MSG_TRUNC
 	}
 	return n
