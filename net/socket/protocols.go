@@ -35,6 +35,7 @@ var protoAbilities = []struct {
 	{"LowatLimiter", is[LowatLimiter]},
 	{"PeerCredentialer", is[PeerCredentialer]},
 	{"Aborter", is[Aborter]},
+	{"Filterer", is[Filterer]},
 }
 
 func is[T any](p Proto) bool {
