@@ -11,7 +11,8 @@ import (
 
 // gVisor's endpoints tell nothing of their sequence numbers, but their lock is
 // exported. Under it, their fields are read by name; reflection lets unexported
-// integers be read, and only read. A release that names them otherwise fails
+// integers be read, and only read. RcvBufUsed alone has a lock of its own, which
+// cannot be had: what is read may be old by a receive beside it. A release that names them otherwise fails
 // here when the package is initialised.
 var (
 	epSnd     = fieldOf(reflect.TypeFor[gtcp.Endpoint](), "snd")
