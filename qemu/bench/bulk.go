@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,14 +19,8 @@ const bulkSize = 64 << 10
 // send sends to the guest over n connections, and returns the bytes that the guest has taken. The time is up to the
 // last byte's arrival.
 func send(ctx context.Context, addr string, n int, d time.Duration) (outcome, error) {
-	return transfer(n, func(begin time.Time) (int64, error) {
-		conn, err := dialTCP(ctx, addr)
-		if err != nil {
-			return 0, err
-		}
-		defer conn.Close()
-		conn.SetDeadline(begin.Add(d + patience))
-		for buf := make([]byte, bulkSize); time.Since(begin) < d && ctx.Err() == nil; {
+	return transfer(ctx, addr, n, d, func(conn net.Conn, end time.Time) (int64, error) {
+		for buf := make([]byte, bulkSize); time.Now().Before(end) && ctx.Err() == nil; {
 			if _, err := conn.Write(buf); err != nil {
 				return 0, err
 			}
@@ -47,14 +42,8 @@ func send(ctx context.Context, addr string, n int, d time.Duration) (outcome, er
 
 // receive takes what the guest sends over n connections.
 func receive(ctx context.Context, addr string, n int, d time.Duration) (outcome, error) {
-	return transfer(n, func(begin time.Time) (total int64, err error) {
-		conn, err := dialTCP(ctx, addr)
-		if err != nil {
-			return 0, err
-		}
-		defer conn.Close()
-		conn.SetDeadline(begin.Add(d + patience))
-		for buf := make([]byte, 4*bulkSize); time.Since(begin) < d && ctx.Err() == nil; {
+	return transfer(ctx, addr, n, d, func(conn net.Conn, end time.Time) (total int64, err error) {
+		for buf := make([]byte, 4*bulkSize); time.Now().Before(end) && ctx.Err() == nil; {
 			got, err := conn.Read(buf)
 			total += int64(got)
 			if err != nil {
@@ -65,16 +54,30 @@ func receive(ctx context.Context, addr string, n int, d time.Duration) (outcome,
 	})
 }
 
-// transfer runs n transfers at a time and adds up their bytes, which are the operations of the outcome.
-func transfer(n int, one func(begin time.Time) (int64, error)) (outcome, error) {
+// transfer runs n transfers at a time and adds up their bytes, which are the operations of the outcome. The connections
+// are made one after another, as in drive: each has heard the guest's first byte before the next begins.
+func transfer(ctx context.Context, addr string, n int, d time.Duration, one func(conn net.Conn, end time.Time) (int64, error)) (outcome, error) {
+	var conns []net.Conn
+	for range n {
+		conn, err := dialTCP(ctx, addr)
+		if err != nil {
+			return outcome{}, err
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(d + patience))
+		if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+			return outcome{}, fmt.Errorf("waiting for the guest's first byte: %w", err)
+		}
+		conns = append(conns, conn)
+	}
 	var total atomic.Int64
 	var mu sync.Mutex
 	var errs []error
 	var all sync.WaitGroup
 	begin := time.Now()
-	for range n {
+	for _, conn := range conns {
 		all.Go(func() {
-			bytes, err := one(begin)
+			bytes, err := one(conn, begin.Add(d))
 			total.Add(bytes)
 			mu.Lock()
 			defer mu.Unlock()

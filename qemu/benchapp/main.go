@@ -2,7 +2,7 @@
 // guest that it is compared with (init_linux.go), from one source.
 //
 //	TCP 80   HTTP: / is a short page, /udp the number of datagrams that UDP 9 has taken, /debug/pprof/ as Go has it
-//	TCP 9    takes all, then answers with the number of bytes as text, and closes
+//	TCP 9    greets with a line feed, takes all, then answers with the number of bytes as text, and closes
 //	TCP 19   sends until the client closes
 //	UDP 7    sends each datagram back
 //	UDP 9    takes and counts
@@ -73,6 +73,7 @@ func serve(addr string, handle func(net.Conn)) {
 const bulk = 64 << 10
 
 func discard(conn net.Conn) {
+	fmt.Fprintln(conn)
 	buf := make([]byte, bulk)
 	for total := 0; ; {
 		n, err := conn.Read(buf)
