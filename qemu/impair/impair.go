@@ -34,6 +34,7 @@ type End interface {
 type Config struct {
 	Seed      uint64
 	Loss      float64       // share of frames that are lost, 0 to 1
+	Burst     int           // frames that are lost in a row each time, of which Loss is then the share that begins one; 0 is 1
 	Duplicate float64       // share of frames that arrive twice
 	Delay     time.Duration // between an end and the other
 	Jitter    time.Duration // by which the delay varies to either side
@@ -56,6 +57,8 @@ func (c Config) check() error {
 		return fmt.Errorf("impair: delay is %v and jitter %v; allowed: a jitter of at most the delay", c.Delay, c.Jitter)
 	case c.Reorder > 0 && c.Delay == 0:
 		return errors.New("impair: reorder takes a delay, which the frames that overtake are spared")
+	case c.Burst < 0:
+		return fmt.Errorf("impair: burst is %d; allowed: a number of frames", c.Burst)
 	case c.Limit < 0:
 		return fmt.Errorf("impair: limit is %d; allowed: a number of frames", c.Limit)
 	}
@@ -72,13 +75,18 @@ type fate struct {
 // setting does not change what the others do.
 func (c Config) fates() func() fate {
 	r := rand.New(rand.NewPCG(c.Seed, 0))
+	burst := 0 // frames that are still to be lost
 	return func() fate {
 		lost, doubled, overtakes, vary := r.Float64(), r.Float64(), r.Float64(), r.Float64()
 		f := fate{copies: 1, delay: c.Delay + time.Duration((2*vary-1)*float64(c.Jitter))}
 		if doubled < c.Duplicate {
 			f.copies = 2
 		}
-		if lost < c.Loss {
+		if burst == 0 && lost < c.Loss {
+			burst = max(c.Burst, 1)
+		}
+		if burst > 0 {
+			burst--
 			f.copies = 0
 		}
 		if overtakes < c.Reorder {
@@ -93,28 +101,58 @@ type Stats struct {
 	Received, Lost, Overflowed, Sent uint64
 }
 
-// Join carries frames between a and b, in each direction as its Config says, until ctx is done or an end fails or is
-// closed. It closes both ends. The error is nil where ctx or the close of an end is the reason. A Config that cannot be is
-// an error at once, and both ends stay open.
+// Join carries frames between a and b as a Wire does, in each direction as its Config says. A Config that cannot be is an
+// error at once, and both ends stay open.
 func Join(ctx context.Context, a, b End, toB, toA Config) (bySide [2]Stats, err error) {
-	if err := errors.Join(toB.check(), toA.check()); err != nil {
+	w := NewWire(a, b)
+	if err := w.Set(toB, toA); err != nil {
 		return bySide, err
 	}
+	return w.Run(ctx)
+}
+
+// A Wire joins two ends. It is perfect until Set.
+type Wire struct {
+	a, b End
+	ways [2]*direction // to b, to a
+}
+
+// NewWire returns the wire between a and b. Nothing is carried until Run.
+func NewWire(a, b End) *Wire {
+	return &Wire{a: a, b: b, ways: [2]*direction{newDirection(a, b, Config{}), newDirection(b, a, Config{})}}
+}
+
+// Set says what happens to frames from now on, in each direction, and begins the random numbers anew. Frames that are on
+// their way arrive as was said before. Where the error is not nil, nothing has changed. It may be called at any time.
+func (w *Wire) Set(toB, toA Config) error {
+	if err := errors.Join(toB.check(), toA.check()); err != nil {
+		return err
+	}
+	w.ways[0].set(toB)
+	w.ways[1].set(toA)
+	return nil
+}
+
+// Run carries frames until ctx is done or an end fails or is closed, and closes both ends. The error is nil where ctx or
+// the close of an end is the reason.
+func (w *Wire) Run(ctx context.Context) (bySide [2]Stats, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := context.AfterFunc(ctx, func() { a.Close(); b.Close() })
+	stop := context.AfterFunc(ctx, func() { w.a.Close(); w.b.Close() })
 	defer stop()
 	var all sync.WaitGroup
-	for i, d := range []*direction{newDirection(a, b, toB), newDirection(b, a, toA)} {
+	for _, d := range w.ways {
 		all.Go(func() { cancel(d.receive(ctx)) })
 		all.Go(func() {
 			if err := d.deliver(ctx); err != nil {
 				cancel(err)
 			}
 		})
-		defer func() { bySide[i] = d.stats }()
 	}
 	all.Wait()
+	for i, d := range w.ways {
+		bySide[i] = d.stats
+	}
 	err = context.Cause(ctx)
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		err = nil
@@ -125,22 +163,29 @@ func Join(ctx context.Context, a, b End, toB, toA Config) (bySide [2]Stats, err 
 // A direction is half of a wire.
 type direction struct {
 	from, to End
-	next     func() fate
-	limit    int
 	wake     chan struct{} // holds a token when queue has changed
 
 	mu    sync.Mutex
+	next  func() fate
+	limit int
 	queue queue
 	order uint64
 	stats Stats
 }
 
 func newDirection(from, to End, c Config) *direction {
-	d := &direction{from: from, to: to, next: c.fates(), limit: c.Limit, wake: make(chan struct{}, 1)}
+	d := &direction{from: from, to: to, wake: make(chan struct{}, 1)}
+	d.set(c)
+	return d
+}
+
+func (d *direction) set(c Config) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.next, d.limit = c.fates(), c.Limit
 	if d.limit == 0 {
 		d.limit = 1000
 	}
-	return d
 }
 
 // receive takes frames in and queues those that are to arrive.
@@ -150,14 +195,20 @@ func (d *direction) receive(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		d.enqueue(buf[:n], d.next(), time.Now())
+		d.take(buf[:n], time.Now())
 	}
 	return ctx.Err()
 }
 
-func (d *direction) enqueue(frame []byte, f fate, now time.Time) {
+// take takes a frame in.
+func (d *direction) take(frame []byte, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.enqueue(frame, d.next(), now)
+}
+
+// enqueue is take for a known fate, with d locked.
+func (d *direction) enqueue(frame []byte, f fate, now time.Time) {
 	d.stats.Received++
 	if f.copies == 0 {
 		d.stats.Lost++

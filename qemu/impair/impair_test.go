@@ -111,6 +111,60 @@ func TestTheFramesThatTheSeedLosesAreLost(t *testing.T) {
 	}
 }
 
+func TestABurstLosesFramesInARow(t *testing.T) {
+	next := Config{Seed: 3, Loss: 0.01, Burst: 20}.fates()
+	run, runs, lost := 0, 0, 0
+	for range 100_000 {
+		if next().copies == 0 {
+			run++
+			lost++
+			continue
+		}
+		if run > 0 {
+			require.Zero(t, run%20, "whole bursts, more than one where they meet")
+			runs++
+		}
+		run = 0
+	}
+	require.InDelta(t, 16_500, lost, 2500) // 0.01·20 / (1 + 0.01·20)
+	require.Positive(t, runs)
+}
+
+func TestAWireChangesWhileItRuns(t *testing.T) {
+	nearA, farA := net.Pipe()
+	nearB, farB := net.Pipe()
+	w := NewWire(Stream(nearA), Stream(nearB))
+	done := make(chan [2]Stats, 1)
+	go func() {
+		stats, _ := w.Run(t.Context())
+		done <- stats
+	}()
+	a, b := Stream(farA), Stream(farB)
+	buf := make([]byte, MaxFrame)
+	exchange := func(from, to End, text string) {
+		go from.Send([]byte(text))
+		n, err := to.Receive(buf)
+		require.NoError(t, err)
+		require.Equal(t, text, string(buf[:n]))
+	}
+	exchange(a, b, "before")
+	require.NoError(t, w.Set(Config{Loss: 1}, Config{}))
+	require.Error(t, w.Set(Config{Loss: 2}, Config{}))
+	require.NoError(t, a.Send([]byte("lost")))
+	require.Eventually(t, func() bool {
+		w.ways[0].mu.Lock()
+		defer w.ways[0].mu.Unlock()
+		return w.ways[0].stats.Lost == 1
+	}, time.Minute, time.Millisecond)
+	exchange(b, a, "the other way")
+	require.NoError(t, w.Set(Config{}, Config{}))
+	exchange(a, b, "after")
+	require.NoError(t, farA.Close())
+	stats := <-done
+	require.Equal(t, [2]Stats{{Received: 3, Lost: 1, Sent: 2}, {Received: 1, Sent: 1}}, stats)
+	farB.Close()
+}
+
 func TestDelayAndOvertaking(t *testing.T) {
 	d := newDirection(nil, nil, Config{})
 	now := time.Now()
@@ -153,10 +207,12 @@ func TestALengthThatNoFrameHasEndsTheWire(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	c, err := Parse("loss=1%, delay=20ms,jitter=2ms,reorder=5%,duplicate=0.5%,seed=7,limit=9")
+	c, err := Parse("loss=1%,burst=3, delay=20ms,jitter=2ms,reorder=5%,duplicate=0.5%,seed=7,limit=9")
 	require.NoError(t, err)
-	require.Equal(t, Config{Seed: 7, Loss: 0.01, Duplicate: 0.005, Delay: 20 * time.Millisecond, Jitter: 2 * time.Millisecond, Reorder: 0.05, Limit: 9}, c)
-	for _, bad := range []string{"loss=1", "loss=101%", "loss=NaN%", "delay=-1s", "jitter=1s", "reorder=1%", "frob=1", "seed=x", "limit=-1"} {
+	require.Equal(t, Config{Seed: 7, Loss: 0.01, Burst: 3, Duplicate: 0.005, Delay: 20 * time.Millisecond, Jitter: 2 * time.Millisecond, Reorder: 0.05, Limit: 9}, c)
+	require.Equal(t, "loss=1%,burst=3,delay=20ms,jitter=2ms,reorder=5%,duplicate=0.5%,seed=7,limit=9", c.String())
+	require.Empty(t, Config{}.String())
+	for _, bad := range []string{"loss=1", "loss=101%", "loss=NaN%", "delay=-1s", "jitter=1s", "reorder=1%", "frob=1", "seed=x", "limit=-1", "burst=-1", "burst=many"} {
 		_, err := Parse(bad)
 		require.Error(t, err, bad)
 	}

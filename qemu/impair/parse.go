@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Parse reads a Config such as "loss=1%,delay=20ms,jitter=2ms,reorder=5%,duplicate=1%,seed=7,limit=1000". The empty
+// Parse reads a Config such as "loss=1%,burst=1,delay=20ms,jitter=2ms,reorder=5%,duplicate=1%,seed=7,limit=1000". The empty
 // string is the Config that does nothing.
 func Parse(s string) (c Config, err error) {
 	for item := range strings.SplitSeq(s, ",") {
@@ -20,6 +20,26 @@ func Parse(s string) (c Config, err error) {
 		}
 	}
 	return c, c.check()
+}
+
+// String writes what Parse reads, without what is as in the Config that does nothing.
+func (c Config) String() string {
+	var all []string
+	add := func(there bool, name string, value any) {
+		if there {
+			all = append(all, fmt.Sprintf("%s=%v", name, value))
+		}
+	}
+	share := func(v float64) string { return strconv.FormatFloat(100*v, 'g', 6, 64) + "%" }
+	add(c.Loss != 0, "loss", share(c.Loss))
+	add(c.Burst != 0, "burst", c.Burst)
+	add(c.Delay != 0, "delay", c.Delay)
+	add(c.Jitter != 0, "jitter", c.Jitter)
+	add(c.Reorder != 0, "reorder", share(c.Reorder))
+	add(c.Duplicate != 0, "duplicate", share(c.Duplicate))
+	add(c.Seed != 0, "seed", c.Seed)
+	add(c.Limit != 0, "limit", c.Limit)
+	return strings.Join(all, ",")
 }
 
 func (c *Config) set(name, value string) (err error) {
@@ -36,10 +56,12 @@ func (c *Config) set(name, value string) (err error) {
 		c.Delay, err = time.ParseDuration(value)
 	case "jitter":
 		c.Jitter, err = time.ParseDuration(value)
+	case "burst":
+		c.Burst, err = strconv.Atoi(value)
 	case "limit":
 		c.Limit, err = strconv.Atoi(value)
 	default:
-		err = fmt.Errorf("allowed: loss, duplicate, reorder (as 1%%), delay, jitter (as 20ms), seed, limit")
+		err = fmt.Errorf("allowed: loss, duplicate, reorder (as 1%%), delay, jitter (as 20ms), burst, seed, limit")
 	}
 	return err
 }
