@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tamanet/tamanet/qemu"
+	"github.com/tamanet/tamanet/qemu/impair"
 )
 
 // Options says what to measure. Root, Go and Out are required.
@@ -25,13 +26,15 @@ type Options struct {
 	Go     string        // path of a go command that knows GOOS=tamago
 	Out    string        // folder for bench.json and bench.svg
 	Board  string        // machine of both guests, microvm or q35
-	Net    string        // NetUser or NetTap
+	Net    string        // NetUser, NetTap or NetWire
 	Accel  string        // as in qemu.Config
 	Mem    uint64        // RAM of the loaded guests, in bytes
 	Rounds int           // how often each guest is booted and measured
 	Each   time.Duration // how long each load is applied
 	Short  bool          // leave the search for the smallest RAM out
 	Only   string        // "tamanet" or "Linux" measures that guest alone; no ratios then
+
+	Impair impair.Config // what NetWire does to frames, in each direction
 
 	Progress io.Writer // told what is done, a line each
 }
@@ -40,6 +43,7 @@ type Options struct {
 const (
 	NetUser = "user" // user networking: no privilege, no offloads
 	NetTap  = "tap"  // a tap interface, with offloads; the process must be in a network namespace of its own (Namespaced)
+	NetWire = "wire" // a tap interface, without offloads, behind an impaired wire; in a network namespace too
 )
 
 // Run builds both guests, measures them and writes the files. The error says what could not be had or done; a guest
@@ -106,6 +110,9 @@ func (b *bench) measure(ctx context.Context) error {
 				return fmt.Errorf("%s: %w", g.Name, err)
 			}
 		}
+	}
+	if b.Net == NetWire {
+		return nil // the others do not hang on the network
 	}
 	for _, g := range b.guests {
 		b.record(g, "image", float64(g.Image))

@@ -25,8 +25,17 @@ const ports = "0:80,0:9,0:19,0:7/udp,0:9/udp,0:19/udp"
 // A machine is a guest that runs.
 type machine struct {
 	*qemu.VM
-	mem uint64
-	net string
+	mem  uint64
+	net  string
+	wire *wire // of NetWire
+}
+
+// Stop ends the machine and its wire.
+func (m *machine) Stop() {
+	m.VM.Stop()
+	if m.wire != nil {
+		<-m.wire.done
+	}
 }
 
 // boot starts a guest, which lives as long as ctx, and returns once its server says that it is up. Where it does not
@@ -43,30 +52,52 @@ func (b *bench) boot(ctx context.Context, limit time.Duration, g *Guest, mem uin
 		}
 		cfg.Cmdline += fmt.Sprintf(" tsc=reliable tsc_early_khz=%d", rate)
 	}
-	if b.Net == NetTap {
-		cfg.Netdev = "tap,ifname=" + tapName + ",script=no,downscript=no"
-	} else {
-		var err error
-		if cfg.Ports, err = qemu.ParsePorts(ports); err != nil {
-			return nil, err
-		}
-	}
-	vm, err := qemu.Start(ctx, cfg)
+	vm, wire, err := b.start(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
+	m := &machine{VM: vm, mem: mem, net: b.Net, wire: wire}
 	booting, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if _, err := vm.WaitLine(booting, `^benchapp: up`); err != nil {
-		vm.Stop()
+		m.Stop()
 		return nil, err
 	}
-	return &machine{VM: vm, mem: mem, net: b.Net}, nil
+	return m, nil
+}
+
+// start starts QEMU on the netdev of the options.
+func (b *bench) start(ctx context.Context, cfg qemu.Config) (vm *qemu.VM, w *wire, err error) {
+	switch b.Net {
+	case NetTap:
+		cfg.Netdev = "tap,ifname=" + tapName + ",script=no,downscript=no"
+	case NetUser:
+		if cfg.Ports, err = qemu.ParsePorts(ports); err != nil {
+			return nil, nil, err
+		}
+	case NetWire:
+		if w, cfg.Netdev, err = layWire(ctx, b.dir); err != nil {
+			return nil, nil, err
+		}
+	}
+	vm, err = qemu.Start(ctx, cfg)
+	if w == nil {
+		return vm, nil, err
+	}
+	if err != nil {
+		w.close()
+		return nil, nil, err
+	}
+	if err := w.join(ctx, vm, b.Impair); err != nil {
+		vm.Stop()
+		return nil, nil, err
+	}
+	return vm, w, nil
 }
 
 // addr returns where a port of the guest is reached.
 func (m *machine) addr(proto string, port uint16) string {
-	if m.net == NetTap {
+	if m.net != NetUser {
 		return fmt.Sprintf("%s:%d", guestAddr, port)
 	}
 	return m.Addr(proto, port)

@@ -67,7 +67,11 @@ func (b *bench) round(ctx context.Context, g *Guest) error {
 		return fmt.Errorf("first request: %w", err)
 	}
 	b.record(g, "boot", time.Since(begin).Seconds())
-	for _, step := range []func(context.Context, *Guest, *machine) error{b.idle, b.http, b.tcp, b.udp} {
+	steps := []func(context.Context, *Guest, *machine) error{b.idle, b.http, b.tcp, b.udp}
+	if b.Net == NetWire {
+		steps = steps[1:]
+	}
+	for _, step := range steps {
 		if err := step(ctx, g, m); err != nil {
 			return fmt.Errorf("%w; the console:\n%s", err, m.Console())
 		}

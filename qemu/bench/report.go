@@ -22,6 +22,7 @@ type Report struct {
 	Time  time.Time `json:"time"`
 	Board string    `json:"board"`
 	Net   string    `json:"net"`
+	Wire  string    `json:"wire,omitempty"` // what an impaired wire did, as impair.Parse reads it
 	Accel string    `json:"accel"`
 	QEMU  string    `json:"qemu"`
 	RAM   uint64    `json:"ram_bytes"`
@@ -68,7 +69,7 @@ func ratios(a, b []float64) *Summary {
 
 // report gathers the samples.
 func (b *bench) report(ctx context.Context) *Report {
-	r := &Report{Time: time.Now().UTC().Truncate(time.Second), Board: b.Board, Net: b.Net, Accel: b.Accel, RAM: b.Mem}
+	r := &Report{Time: time.Now().UTC().Truncate(time.Second), Board: b.Board, Net: b.Net, Wire: b.Impair.String(), Accel: b.Accel, RAM: b.Mem}
 	if board, err := qemu.LookupBoard(b.Board); err == nil {
 		out, _ := exec.CommandContext(ctx, board.Program, "--version").Output()
 		r.QEMU, _, _ = strings.Cut(string(out), "\n")
@@ -94,8 +95,12 @@ func (r *Report) Print(w io.Writer) error {
 	for _, row := range r.Rows {
 		rounds = max(rounds, len(row.Tamanet), len(row.Linux))
 	}
-	fmt.Fprintf(w, "%s, board %s, %s networking, %s, %s of RAM, 1 CPU; medians of %d rounds\n\n",
-		r.QEMU, r.Board, r.Net, r.Accel, qemu.FormatSize(r.RAM), rounds)
+	net := r.Net + " networking"
+	if r.Wire != "" {
+		net += " (" + r.Wire + " each way)"
+	}
+	fmt.Fprintf(w, "%s, board %s, %s, %s, %s of RAM, 1 CPU; medians of %d rounds\n\n",
+		r.QEMU, r.Board, net, r.Accel, qemu.FormatSize(r.RAM), rounds)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "\ttamanet\tLinux\ttamanet/Linux\tmin\tmax\tbetter\taim")
 	for _, row := range r.Rows {

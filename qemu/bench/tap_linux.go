@@ -38,3 +38,12 @@ func makeTap() error {
 	}
 	return ifup.Up(tapName, hostAddr)
 }
+
+// openTap makes the tap interface and returns the other end of its cable, with which it lasts.
+func openTap() (*os.File, error) {
+	f, err := ifup.Open(tapName)
+	if err != nil {
+		return nil, err
+	}
+	return f, ifup.Up(tapName, hostAddr)
+}

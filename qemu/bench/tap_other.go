@@ -5,6 +5,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 )
 
@@ -16,3 +17,5 @@ var errNoTap = errors.New("tap interfaces are known on Linux only; use --net=" +
 func Namespaced(context.Context, []string) (*exec.Cmd, error) { return nil, errNoTap }
 
 func makeTap() error { return errNoTap }
+
+func openTap() (*os.File, error) { return nil, errNoTap }

@@ -15,6 +15,7 @@ import (
 	"github.com/tamanet/tamanet/kernel/toolchain"
 	"github.com/tamanet/tamanet/qemu"
 	"github.com/tamanet/tamanet/qemu/bench"
+	"github.com/tamanet/tamanet/qemu/impair"
 )
 
 // namespaced is set in the environment of a bench command that is in a network namespace of its own.
@@ -22,7 +23,7 @@ const namespaced = "TAMANET_BENCH_NAMESPACE"
 
 func benchCommand() *cobra.Command {
 	var o bench.Options
-	var mem string
+	var mem, wire string
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure tamanet beside a Linux guest that runs the same Go source, and print the ratios",
@@ -38,12 +39,22 @@ func benchCommand() *cobra.Command {
 			if o.Mem, err = qemu.ParseSize(mem); err != nil {
 				return &usageError{err}
 			}
+			if o.Impair, err = impair.Parse(wire); err != nil {
+				return &usageError{err}
+			}
+			if wire != "" && !cmd.Flags().Changed("net") {
+				o.Net = bench.NetWire
+			}
+			if wire != "" && o.Net != bench.NetWire {
+				return &usageError{fmt.Errorf("--impair takes --net=%s", bench.NetWire)}
+			}
 			return benchGuests(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Board, "board", "microvm", "machine of both guests: microvm, q35")
-	f.StringVar(&o.Net, "net", bench.NetUser, "user, or tap with offloads (as root, in a network namespace of its own)")
+	f.StringVar(&o.Net, "net", bench.NetUser, "user, tap with offloads, or wire, which can be impaired (the last two as root, in a network namespace of their own)")
+	f.StringVar(&wire, "impair", "", "what the wire does to frames, each way: loss=1%,burst=1,delay=20ms,jitter=2ms,reorder=5%,duplicate=1%,seed=7,limit=1000")
 	f.StringVar(&o.Accel, "accel", qemu.AccelTCG, "kvm or tcg")
 	f.StringVar(&mem, "mem", "256M", "RAM of both guests")
 	f.IntVar(&o.Rounds, "rounds", 5, "how often each guest is booted and measured")
@@ -67,8 +78,8 @@ func shorten(cmd *cobra.Command, o *bench.Options) {
 // benchGuests provides what it takes, measures and prints the table.
 func benchGuests(ctx context.Context, o bench.Options, stdout, stderr io.Writer) error {
 	switch {
-	case o.Net != bench.NetUser && o.Net != bench.NetTap:
-		return &usageError{fmt.Errorf("--net is %q; allowed: %s, %s", o.Net, bench.NetUser, bench.NetTap)}
+	case o.Net != bench.NetUser && o.Net != bench.NetTap && o.Net != bench.NetWire:
+		return &usageError{fmt.Errorf("--net is %q; allowed: %s, %s, %s", o.Net, bench.NetUser, bench.NetTap, bench.NetWire)}
 	case o.Rounds < 1 || o.Each <= 0:
 		return &usageError{errors.New("--rounds and --time take what is more than 0")}
 	case o.Only != "" && o.Only != "tamanet" && o.Only != "Linux":
@@ -88,7 +99,7 @@ func benchGuests(ctx context.Context, o bench.Options, stdout, stderr io.Writer)
 		return err
 	}
 	o.Progress = stderr
-	if o.Net == bench.NetTap && os.Getenv(namespaced) == "" {
+	if o.Net != bench.NetUser && os.Getenv(namespaced) == "" {
 		return benchInNamespace(ctx, o, stdout, stderr)
 	}
 	report, err := bench.Run(ctx, o)

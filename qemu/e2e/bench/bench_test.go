@@ -2,6 +2,7 @@
 package bench
 
 import (
+	"context"
 	"errors"
 	"os"
 	"testing"
@@ -16,11 +17,12 @@ import (
 	"github.com/tamanet/tamanet/qemu/e2e"
 )
 
-func TestEveryMeasureIsTaken(t *testing.T) {
+// options returns those of a run that is as short as can be, once there is a toolchain.
+func options(t *testing.T, ctx context.Context) bench.Options {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("kernels are not built and booted with -short")
 	}
-	ctx := e2e.Context(t, 15*time.Minute)
 	goCmd, err := toolchain.Ensure(ctx, toolchain.Options{Progress: os.Stderr})
 	if err != nil {
 		if os.Getenv(e2e.MustBoot) != "" {
@@ -28,8 +30,13 @@ func TestEveryMeasureIsTaken(t *testing.T) {
 		}
 		t.Skip(err)
 	}
-	r, err := bench.Run(ctx, bench.Options{Root: build.FindClone(), Go: goCmd, Out: t.TempDir(), Board: "microvm", Net: bench.NetUser,
-		Accel: qemu.AccelTCG, Mem: 256 << 20, Rounds: 1, Each: 100 * time.Millisecond, Short: true, Progress: t.Output()})
+	return bench.Options{Root: build.FindClone(), Go: goCmd, Out: t.TempDir(), Board: "microvm", Net: bench.NetUser,
+		Accel: qemu.AccelTCG, Mem: 256 << 20, Rounds: 1, Each: 100 * time.Millisecond, Short: true, Progress: t.Output()}
+}
+
+func TestEveryMeasureIsTaken(t *testing.T) {
+	ctx := e2e.Context(t, 15*time.Minute)
+	r, err := bench.Run(ctx, options(t, ctx))
 	if errors.Is(err, bench.ErrNoKernel) {
 		t.Skip(err)
 	}
