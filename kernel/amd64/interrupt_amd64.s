@@ -154,6 +154,14 @@ TEXT ·timerInterrupt(SB),NOSPLIT|NOFRAME,$0
 	ADDQ	·timing+timings_tickTSC(SB), AX
 	MOVQ	AX, (cpu_timer+timerState_deadline)(GS)
 
+	CMPB	·emulated(SB), $0		// see emulated
+	JEQ	relay
+	MOVQ	(cpu_timer+timerState_fired)(GS), AX
+	TESTQ	$(const_tlbTicks-1), AX
+	JNE	relay
+	MOVQ	CR3, AX
+	MOVQ	AX, CR3
+relay:
 	PUSHQ	$SIGURG
 	CALL	os∕signal·Relay(SB)
 	POPQ	AX

@@ -18,3 +18,12 @@ func Emulated() bool {
 	_, b, c, d := cpuid(leafHypervisor, 0)
 	return b == tcgSignatureB && c == tcgSignatureC && d == tcgSignatureD
 }
+
+// emulated is Emulated, for the timer's interrupt: a busy processor then flushes its TLB every tlbTicks. QEMU's
+// emulation begins with a TLB of 256 pages, and makes it larger only as it flushes one that was full
+// (QEMU accel/tcg/cputlb.c tlb_mmu_resize_locked); nothing else here ever flushes. With HTTP over 16 connections
+// some 10 % of QEMU's time went to filling it, with this 2 %.
+var emulated bool
+
+// tlbTicks is a power of two, and longer than the 100 ms over which QEMU looks at how full the TLB was.
+const tlbTicks = 16

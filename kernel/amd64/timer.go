@@ -52,6 +52,7 @@ func initTimer(hz uint64) {
 	timing.toCount = clock.NewRatio(hz, timebase.hz)
 	timing.tickTSC = timing.toTSC.Mul(uint64(tick))
 
+	emulated = Emulated()
 	if irq.Preempt() {
 		timing.tickCount = uint32(timing.toCount.Mul(timing.tickTSC))
 		bsp.timer.set(rdtsc(), timing.tickTSC)
