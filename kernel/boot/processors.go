@@ -1,6 +1,9 @@
 package boot
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Signatures and offsets, ACPI 6.4 §5.2.5 to §5.2.12.
 const (
@@ -40,7 +43,7 @@ const (
 var areas = [...]struct{ start, size uint64 }{{0x9_fc00, 0x400}, {0xe_0000, 0x2_0000}}
 
 // Processors writes the local APIC numbers of the machine's processors that can be used into
-// ids, as far as there is room, and returns how many. It asks ACPI's MADT, by the root pointer at
+// ids, each once, as far as there is room, and returns how many. It asks ACPI's MADT, by the root pointer at
 // rsdp or, when that is 0, by looking for one, and without ACPI the MultiProcessor Specification's table;
 // it returns 0 when there is neither.
 //
@@ -148,9 +151,9 @@ func mpProcessors(mem func(addr, n uint64) []byte, pointer uint64, ids []uint32)
 	return n
 }
 
-// add adds an APIC number as the n-th. 255 is the broadcast address.
+// add adds an APIC number as the n-th, unless it is there already. 255 is the broadcast address.
 func add(ids []uint32, n int, id byte) int {
-	if n == len(ids) || id == 0xff {
+	if n == len(ids) || id == 0xff || slices.Contains(ids[:n], uint32(id)) {
 		return n
 	}
 	ids[n] = uint32(id)

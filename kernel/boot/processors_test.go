@@ -103,6 +103,8 @@ func TestProcessors(t *testing.T) {
 		{"MADT with an entry of no length", withACPI(newSDT(madtSignature, make([]byte, 24))), 0, nil},
 		{"MADT cut in an entry", withACPI(newSDT(madtSignature, append(make([]byte, 8), 0, 8, 0, 0, 1, 0, 0))), 0, nil},
 		{"MADT with the broadcast address", withACPI(newSDT(madtSignature, append(make([]byte, 8), 0, 8, 0, 0xff, 1, 0, 0, 0))), 0, nil},
+		{"MADT that lists a processor twice", withACPI(newSDT(madtSignature, append(make([]byte, 8),
+			0, 8, 0, 3, 1, 0, 0, 0, 0, 8, 1, 4, 1, 0, 0, 0, 0, 8, 2, 3, 1, 0, 0, 0))), 0, []uint32{3, 4}},
 		{"MP table", withMP(), 0, []uint32{0, 4}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
