@@ -88,7 +88,7 @@ func software() Software {
 func interrupts(lines []irq.Stat) []Interrupt {
 	list := make([]Interrupt, 0, len(lines))
 	for _, l := range lines {
-		list = append(list, Interrupt{Line: int(l.Line), Name: l.Name, Count: l.Count})
+		list = append(list, Interrupt{Line: int(l.Line), Name: l.Name, Count: l.Count, PerCPU: append([]uint64{}, l.PerCPU...)})
 	}
 	return list
 }
@@ -136,12 +136,23 @@ func device(d nic.Device) *Device {
 		Mbps:       link.Mbps,
 		FullDuplex: link.FullDuplex,
 		Counters:   make(map[string]uint64),
+		Queues:     make([]map[string]uint64, 0),
 	}
 	if s, ok := d.(nic.Statistics); ok {
-		stats := s.Stats()
-		stats.Each(func(name string, value uint64) { out.Counters[name] = value })
+		out.Counters = counters(s.Stats())
+	}
+	if s, ok := d.(nic.QueueStatistics); ok {
+		for _, stats := range s.QueueStats() {
+			out.Queues = append(out.Queues, counters(stats))
+		}
 	}
 	return out
+}
+
+func counters(stats nic.Stats) map[string]uint64 {
+	m := make(map[string]uint64)
+	stats.Each(func(name string, value uint64) { m[name] = value })
+	return m
 }
 
 func routes(table []netdev.Route) []Route {

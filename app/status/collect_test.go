@@ -35,8 +35,8 @@ func TestCollectKnowsTheProcess(t *testing.T) {
 	if r.Runtime.Goroutines < 1 || r.UptimeSeconds <= 0 || r.Time.IsZero() {
 		t.Errorf("runtime %+v, uptime %v, time %v", r.Runtime, r.UptimeSeconds, r.Time)
 	}
-	want := Interrupt{Line: 47, Name: "eth0", Count: before + 1}
-	if len(r.Interrupts) != 1 || r.Interrupts[0] != want {
+	want := Interrupt{Line: 47, Name: "eth0", Count: before + 1, PerCPU: []uint64{}}
+	if len(r.Interrupts) != 1 || !reflect.DeepEqual(r.Interrupts[0], want) {
 		t.Errorf("interrupts %+v, want %+v", r.Interrupts, want)
 	}
 }

@@ -57,6 +57,8 @@ type Interrupt struct {
 	Line  int    `json:"line"`  // as the machine counts them
 	Name  string `json:"name"`  // who uses it
 	Count uint64 `json:"count"` // times raised
+	// PerCPU is how often each processor took it, empty where that is not counted.
+	PerCPU []uint64 `json:"per_cpu"`
 }
 
 // Interface is a network interface.
@@ -88,6 +90,8 @@ type Device struct {
 	Mbps       int               `json:"link_mbps"`
 	FullDuplex bool              `json:"full_duplex"`
 	Counters   map[string]uint64 `json:"counters"` // of the driver and its rings; keys and meaning: package nic, Stats
+	// Queues are the same counters of each pair of queues, empty where the device does not count by pair.
+	Queues []map[string]uint64 `json:"queues"`
 }
 
 // Route says where packets to a destination go.

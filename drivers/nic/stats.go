@@ -7,6 +7,14 @@ type Statistics interface {
 	Stats() Stats
 }
 
+// QueueStatistics is implemented by a MultiQueue that counts by pair of queues.
+type QueueStatistics interface {
+	Statistics
+	// QueueStats returns the counters of each pair that is in use, in the order of the handlers that
+	// StartQueues was given. What belongs to no pair is in Stats only.
+	QueueStats() []Stats
+}
+
 // Stats are a Device's counters since it was created. A received frame is in exactly one
 // of the Rx counters, and one given to Transmit while the Device runs in exactly one of
 // TxFrames, TxFull, TxInvalid and TxUnmapped.

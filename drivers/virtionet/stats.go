@@ -27,6 +27,16 @@ func (d *Device) Stats() nic.Stats {
 	return s
 }
 
+// QueueStats implements nic.QueueStatistics.
+func (d *Device) QueueStats() []nic.Stats {
+	pairs := d.inUse()
+	stats := make([]nic.Stats, len(pairs))
+	for i, p := range pairs {
+		p.addStats(&stats[i])
+	}
+	return stats
+}
+
 func (p *pair) addStats(s *nic.Stats) {
 	c := &p.stats
 	s.RxFrames += c.rxFrames.Load()

@@ -98,7 +98,7 @@ type Config struct {
 	Logf func(format string, args ...any)
 }
 
-// Device is a virtio network device. It implements nic.Device, nic.MultiQueue, nic.Statistics, nic.Promiscuous,
+// Device is a virtio network device. It implements nic.Device, nic.MultiQueue, nic.QueueStatistics, nic.Promiscuous,
 // nic.Multicast, nic.MACSetter, nic.VLANFilter, nic.ChecksumOffload and nic.SegmentationOffload.
 type Device struct {
 	t    virtio.Transport
@@ -144,9 +144,9 @@ type Device struct {
 }
 
 var (
-	_ nic.MultiQueue = (*Device)(nil)
-	_ nic.Statistics = (*Device)(nil)
-	_ nic.Batching   = (*Device)(nil)
+	_ nic.MultiQueue      = (*Device)(nil)
+	_ nic.QueueStatistics = (*Device)(nil)
+	_ nic.Batching        = (*Device)(nil)
 )
 
 // state is where a Device is in its life.

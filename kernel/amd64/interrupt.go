@@ -4,6 +4,8 @@ package amd64
 
 import (
 	_ "os/signal" // Relay, called by the interrupt handlers
+
+	"github.com/tamanet/tamanet/kernel/irq"
 )
 
 // Vectors of interrupts. Lines are in global system interrupt order.
@@ -17,6 +19,7 @@ const (
 
 // init starts interrupts, and the other processors. Lines are still masked, until [EnableLine].
 func init() {
+	irq.PerCPU = lineCounts
 	hz := initLAPIC()
 	initTimer(hz)
 	sti()

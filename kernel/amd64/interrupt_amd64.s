@@ -107,6 +107,8 @@ TEXT ·lineInterrupt(SB),NOSPLIT|NOFRAME,$0
 	CLD
 	VECTOR(120)
 	SUBL	$const_vecLines, AX
+	MOVQ	cpu_self(GS), CX
+	INCQ	cpu_lines(CX)(AX*8)		// AX is below maxLine+1
 	MOVL	$1, cpu_wake(GS)
 	CALL	github·com∕tamanet∕tamanet∕kernel∕irq·raise(SB)
 	CMPB	·smp(SB), $0

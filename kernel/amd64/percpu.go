@@ -5,6 +5,8 @@ package amd64
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/tamanet/tamanet/kernel/irq"
 )
 
 // maxCPUs is how many processors are used at most.
@@ -27,6 +29,8 @@ type cpu struct {
 	wake atomic.Uint32
 
 	timer timerState
+
+	lines [maxLine + 1]uint64 // interrupts of each line that this processor took
 
 	wakeups, spurious, strays uint64
 
@@ -82,6 +86,16 @@ func each(f func(*cpu)) {
 	for _, c := range cpus[:ncpu] {
 		f(c)
 	}
+}
+
+// lineCounts returns how many interrupts of a line each processor took.
+func lineCounts(l irq.Line) []uint64 {
+	if l > maxLine {
+		return nil
+	}
+	counts := make([]uint64, 0, ncpu)
+	each(func(c *cpu) { counts = append(counts, atomic.LoadUint64(&c.lines[l])) })
+	return counts
 }
 
 // Interrupts counts the processors' own interrupts since boot, those that no line

@@ -113,7 +113,12 @@ type Stat struct {
 	Line  Line
 	Name  string // who uses it, "" when unknown
 	Count uint64 // raises since boot
+	// PerCPU is how many of them each processor took, nil where that is not counted.
+	PerCPU []uint64
 }
+
+// PerCPU is set by a board's processor support, before main, where it counts the raises of a line by processor.
+var PerCPU func(Line) []uint64
 
 // Lines returns the statistics of the lines that have a name or have been raised, by
 // number.
@@ -125,7 +130,11 @@ func Lines() []Stat {
 	for i := range lines {
 		l := Line(i)
 		if names.of[l] != "" || l.Count() != 0 {
-			s = append(s, Stat{Line: l, Name: names.of[l], Count: l.Count()})
+			stat := Stat{Line: l, Name: names.of[l], Count: l.Count()}
+			if PerCPU != nil {
+				stat.PerCPU = PerCPU(l)
+			}
+			s = append(s, stat)
 		}
 	}
 	return s

@@ -251,9 +251,11 @@ func TestLines(t *testing.T) {
 	forBoth(t, func(t *testing.T, raise func(Line)) {
 		Line(10).SetName("net0")
 		defer Line(10).SetName("")
+		PerCPU = func(l Line) []uint64 { return []uint64{0, uint64(l)} }
+		defer func() { PerCPU = nil }()
 		raise(10)
 		raise(12)
-		want := fmt.Sprint([]Stat{{10, "net0", 1}, {12, "", 1}})
+		want := fmt.Sprint([]Stat{{10, "net0", 1, []uint64{0, 10}}, {12, "", 1, []uint64{0, 12}}})
 		if got := fmt.Sprint(Lines()); got != want {
 			t.Errorf("Lines() = %s, want %s", got, want)
 		}

@@ -69,7 +69,7 @@ func inOwnNamespace(t *testing.T) {
 	}
 	Kernel(t, Board, statusApp) // while the network is there, if something has to be fetched
 	ctx := Context(t, 10*Patience)
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "-test.run=^TestVirtioNetOnTap$", "-test.v")
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), inNamespace+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
