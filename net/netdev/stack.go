@@ -17,7 +17,6 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/link/loopback"
 	"gvisor.dev/gvisor/pkg/tcpip/network/arp"
-	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
@@ -76,9 +75,10 @@ func New(cfg Config) (*Stack, error) {
 	s := &Stack{memory: MemoryFor(cfg.RAM), nextID: LoopbackIndex}
 	s.ip = stack.New(stack.Options{
 		NetworkProtocols: []stack.NetworkProtocolFactory{
-			ipv4.NewProtocol,
+			s.newIPv4,
 			ipv6.NewProtocolWithOptions(ipv6.Options{
 				AutoGenLinkLocal: true,
+				NDPDisp:          ndp{s},
 			}),
 			arp.NewProtocol,
 		},

@@ -150,6 +150,7 @@ func Redirect(st *netdev.Stack, from, to uint16) error {
 			}
 		}
 	})
+	st.Watch() // for good: connections that were redirected stay so
 	for _, v6 := range []bool{false, true} {
 		filter, proto := family(v6)
 		accept := stack.Rule{Filter: filter, Target: &stack.AcceptTarget{NetworkProtocol: proto}}
