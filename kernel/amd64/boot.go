@@ -7,6 +7,7 @@ import (
 	_ "unsafe" // for go:linkname
 
 	"github.com/tamanet/tamanet/kernel/boot"
+	_ "github.com/tamanet/tamanet/kernel/unpack" // in every kernel, for package pack to find
 )
 
 // What the Go runtime is given, see package runtime/goos. RamStart is where

@@ -225,6 +225,9 @@ done:
 	SUBQ	runtime∕goos·RamStackOffset(SB), SP
 	JMP	_rt0_tamago_start(SB)
 
+	// Never reached: the linker keeps what is referred to.
+	JMP	github·com∕tamanet∕tamanet∕kernel∕unpack·stub(SB)
+
 // What follows are the processors' task state segments, 16 bytes each, which Go fills in.
 DATA	·gdt+0x00(SB)/8, $0
 DATA	·gdt+0x08(SB)/8, $0x00af9b000000ffff	// 64-bit code

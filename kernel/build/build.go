@@ -17,6 +17,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/tamanet/tamanet/kernel/pack"
 )
 
 // Options says what to build. App is required.
@@ -26,6 +28,7 @@ type Options struct {
 	Out      string    // file to write, or a folder that exists or ends in a slash; "" is a file in the user's cache
 	Tags     []string  // further build tags
 	Cmdline  string    // kernel command line to compile in, for boards that no loader gives one
+	Compress bool      // write the kernel in its self-extracting form (package pack); amd64 boards only
 	Go       string    // path of a go command that knows GOOS=tamago
 	Progress io.Writer // told what is done, a line each; nil is nobody
 }
@@ -81,6 +84,9 @@ func newBuilder(o Options) (*builder, error) {
 	if err := t.checkCmdline(o.Cmdline); err != nil {
 		return nil, err
 	}
+	if o.Compress && t.GOARCH != "amd64" {
+		return nil, fmt.Errorf("kernels of board %s cannot be compressed, only those of amd64 boards", t.Board)
+	}
 	return &builder{Options: o, target: t, env: t.environ(), cache: filepath.Join(cache, "tamanet")}, nil
 }
 
@@ -101,6 +107,9 @@ func (b *builder) build(ctx context.Context) (Artifact, error) {
 	out, err := b.output()
 	if err != nil {
 		return Artifact{}, err
+	}
+	if b.Compress {
+		return b.compressed(ctx, out)
 	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return Artifact{}, fmt.Errorf("the kernel's folder: %w", err)
@@ -124,6 +133,51 @@ func (b *builder) build(ctx context.Context) (Artifact, error) {
 	}
 	fmt.Fprintf(b.Progress, "kernel ready in %.1f s: %s, %.1f MB\n", time.Since(begin).Seconds(), out, float64(info.Size())/1e6)
 	return Artifact{Path: out, Package: pkg.ImportPath, Board: b.target.Board, Size: info.Size()}, nil
+}
+
+// compressed builds the kernel as it is linked into the cache, and packs it into out.
+func (b *builder) compressed(ctx context.Context, out string) (Artifact, error) {
+	plain := *b
+	plain.Compress, plain.Out = false, ""
+	a, err := plain.build(ctx)
+	if err != nil {
+		return a, err
+	}
+	kernel, err := os.ReadFile(a.Path)
+	if err != nil {
+		return a, fmt.Errorf("the kernel was built, but cannot be read: %w", err)
+	}
+	begin := time.Now()
+	packed, err := pack.Pack(kernel)
+	if err != nil {
+		return a, err
+	}
+	if err := writeFile(out, packed); err != nil {
+		return a, fmt.Errorf("the compressed kernel: %w", err)
+	}
+	a.Path, a.Size = out, int64(len(packed))
+	fmt.Fprintf(b.Progress, "compressed in %.1f s: %s, %.1f MB\n", time.Since(begin).Seconds(), out, float64(a.Size)/1e6)
+	return a, nil
+}
+
+// writeFile writes a file, and its folder where there is none. A machine that runs from the file's predecessor keeps that.
+func writeFile(path string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Chmod(0o755), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
 }
 
 // sourceLine is how the compiler begins an error.
@@ -198,6 +252,9 @@ func (b *builder) output() (string, error) {
 		}
 	}
 	name := filepath.Base(app) + "-" + b.target.Board
+	if b.Compress {
+		name += "-compressed"
+	}
 	path := b.Out
 	if path == "" {
 		// Appliances of the same name in two folders, or of one folder built otherwise, are two kernels.

@@ -18,7 +18,9 @@ import (
 // boot boots an appliance for this test alone, with its web server forwarded.
 func boot(t *testing.T, app string, cfg qemu.Config) *qemu.VM {
 	t.Helper()
-	cfg.Kernel = Kernel(t, cfg.Board, app)
+	if cfg.Kernel == "" {
+		cfg.Kernel = Kernel(t, cfg.Board, app)
+	}
 	cfg.Ports = []qemu.Forward{{Proto: "tcp", Guest: 80}}
 	return Boot(t, cfg)
 }

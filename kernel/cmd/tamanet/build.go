@@ -20,6 +20,7 @@ const defaultApp = "app/status"
 func buildFlags(fs *pflag.FlagSet, o *build.Options) {
 	fs.StringVar(&o.App, "app", defaultApp, "folder of a main package that imports tamanet, in this module or any other")
 	fs.StringVar(&o.Board, "board", "microvm", "machine to build for: "+strings.Join(build.Boards(), ", "))
+	fs.BoolVar(&o.Compress, "compress", false, "make the kernel a self-extracting one, less than half as large (amd64 boards)")
 	fs.StringSliceVar(&o.Tags, "tags", nil, "further build tags")
 }
 
@@ -45,7 +46,7 @@ func buildCommand() *cobra.Command {
 
 // buildKernel makes sure of the toolchain and builds o with it.
 func buildKernel(ctx context.Context, o build.Options, progress io.Writer) (build.Artifact, error) {
-	if _, err := build.LookupTarget(o.Board); err != nil {
+	if _, err := build.Output(o); err != nil {
 		return build.Artifact{}, &usageError{err} // before minutes are spent on the toolchain
 	}
 	goCmd, err := toolchain.Ensure(ctx, toolchain.Options{Progress: progress})

@@ -26,6 +26,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"run status", `takes no argument, but got "status"`},
 		{"run --board vax", `"vax"; allowed: microvm`},
 		{"build --board vax", `"vax"; allowed: microvm`},
+		{"build --board usbarmory --compress", "amd64 boards"},
 		{"run --mem 3", "16M to 64G"},
 		{"run --mem lots", "64M, 512M or 4G"},
 		{"run --cpus 99", "1 to 16"},

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tamanet/tamanet/board/microvm/testdata/digest"
+	"github.com/tamanet/tamanet/kernel/pack"
 	"github.com/tamanet/tamanet/qemu"
 	"github.com/tamanet/tamanet/qemu/e2e"
 )
@@ -26,7 +29,9 @@ const boardKernel = "../../../board/microvm/testdata/kernel"
 // bootBoard boots the board's kernel to do something.
 func bootBoard(t *testing.T, do string, cfg qemu.Config) (context.Context, *qemu.VM) {
 	t.Helper()
-	cfg.Kernel = e2e.Kernel(t, "microvm", boardKernel)
+	if cfg.Kernel == "" {
+		cfg.Kernel = e2e.Kernel(t, "microvm", boardKernel)
+	}
 	cfg.Cmdline = strings.TrimSpace("do=" + do + " " + cfg.Cmdline)
 	return e2e.Context(t, e2e.Patience), e2e.Boot(t, cfg)
 }
@@ -102,6 +107,26 @@ func TestRAM(t *testing.T) {
 			console = runBoard(t, fmt.Sprintf("memory:%d", tt.fill), 0, qemu.Config{Mem: tt.mem})
 			value(t, console, "memory")
 		})
+	}
+}
+
+// TestCompressedKernel has the heap use the memory that the compressed kernel was in.
+func TestCompressedKernel(t *testing.T) {
+	kernel, err := os.ReadFile(e2e.Kernel(t, "microvm", boardKernel))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := pack.Pack(kernel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "kernel.elf")
+	if err := os.WriteFile(path, packed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, cpu := range []string{"max", "qemu64,+rdrand"} {
+		console := runBoard(t, "memory:80", 0, qemu.Config{Kernel: path, Mem: 64 * megabyte, CPU: cpu})
+		value(t, console, "memory")
 	}
 }
 

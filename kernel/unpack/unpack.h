@@ -1,0 +1,36 @@
+// What the code of this package and those who copy it agree on.
+
+// SCRATCH_SIZE is the memory that inflate works in.
+#define SCRATCH_SIZE 37552
+
+// INFLATE_SLACK is how far behind the end of its output inflate may write.
+#define INFLATE_SLACK 16384
+
+// BASE is where the stub is loaded: the first page of the second MiB, between what is the firmware's and the loader's and
+// the kernel, which is linked at the second.
+#define BASE 0x100000
+
+// Offsets from BASE of what is loaded with it, in front of its code: the null descriptor, one for 64-bit code,
+// one for data, one for 32-bit code; what LGDT takes; address, size and sum of the payload, 8 bytes each; the line that is
+// printed when they do not fit, with a 0 behind it.
+#define GDT 0
+#define GDTR 0x20
+#define PAYLOAD 0x30
+#define PAYLOAD_SIZE 0x38
+#define PAYLOAD_SUM 0x40
+#define START_INFO 0x48		// kept here meanwhile
+#define MESSAGE 0x80
+#define CODE 0x100
+
+// Offsets in the payload: where the kernel goes, its size in the image and with the memory that begins as zeros, its
+// entry point, and the stream that inflate makes the kernel of. All but the stream are 8 bytes.
+#define OUT 0
+#define OUT_SIZE 8
+#define OUT_MEMORY 16
+#define ENTRY 24
+#define STREAM_SIZE 32
+#define STREAM 40
+
+// SUM_FACTOR and SUM_ROTATE make the sum: for each 8 bytes, XOR, multiply, rotate to the left.
+#define SUM_FACTOR 0x9e3779b97f4a7c15
+#define SUM_ROTATE 29
