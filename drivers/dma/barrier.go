@@ -21,3 +21,8 @@ func WriteBarrier() { writeBarrier() }
 // Barrier orders every access ahead of it with every access after it: between
 // a store and a load that must not overtake it (Linux: mb).
 func Barrier() { fullBarrier() }
+
+// NotifyBarrier is Barrier where a miss does no harm but cost time: between the index of what is new for a
+// device and the look whether it wants to be told, for a driver that tells it once more when nothing
+// happens. It differs in QEMU's emulation only, see FenceEmulation.
+func NotifyBarrier() { notifyBarrier() }

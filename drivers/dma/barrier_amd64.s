@@ -13,9 +13,18 @@ TEXT ·writeBarrier(SB), NOSPLIT, $0-0
 // func fullBarrier()
 TEXT ·fullBarrier(SB), NOSPLIT, $0-0
 	MFENCE
-	CMPB	·byTaskPriority(SB), $0
+	CMPB	·emulated(SB), $0
 	JEQ	done
 	XORL	AX, AX
 	MOVQ	AX, CR8
+done:
+	RET
+
+// func notifyBarrier()
+TEXT ·notifyBarrier(SB), NOSPLIT, $0-0
+	MFENCE
+	CMPB	·emulated(SB), $0
+	JEQ	done
+	RDTSC
 done:
 	RET

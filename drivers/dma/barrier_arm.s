@@ -17,3 +17,8 @@ TEXT ·writeBarrier(SB), NOSPLIT, $0-0
 TEXT ·fullBarrier(SB), NOSPLIT, $0-0
 	DMB_SY
 	RET
+
+// func notifyBarrier()
+TEXT ·notifyBarrier(SB), NOSPLIT, $0-0
+	DMB_SY
+	RET

@@ -7,3 +7,4 @@ package dma
 func readBarrier()
 func writeBarrier()
 func fullBarrier()
+func notifyBarrier()

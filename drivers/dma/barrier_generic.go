@@ -11,3 +11,5 @@ var fence atomic.Uint32
 func readBarrier()  { fence.Add(1) }
 func writeBarrier() { fence.Add(1) }
 func fullBarrier()  { fence.Add(1) }
+
+func notifyBarrier() { fence.Add(1) }

@@ -48,6 +48,9 @@ type Stats struct {
 	// TxErrors frames were queued, but not sent, for an error that the
 	// hardware reported or a reset. They are in TxFrames too.
 	TxErrors uint64
+	// TxTimeouts is how often no frame had left for some time, while there were some in the ring, and the
+	// hardware was told of them again.
+	TxTimeouts uint64
 
 	// Interrupts is how often the Device's goroutine was woken.
 	Interrupts uint64
@@ -84,6 +87,7 @@ func (s *Stats) Each(f func(name string, value uint64)) {
 		{"tx_invalid", s.TxInvalid},
 		{"tx_unmapped", s.TxUnmapped},
 		{"tx_errors", s.TxErrors},
+		{"tx_timeouts", s.TxTimeouts},
 		{"interrupts", s.Interrupts},
 		{"kicks", s.Kicks},
 		{"kicks_saved", s.KicksSaved},

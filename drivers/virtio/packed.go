@@ -53,6 +53,8 @@ type packedRing struct {
 	first     uint16
 	firstWord uint32
 	added     uint16
+	// unnoticed is how many were published since the device's wish for a notification was looked at.
+	unnoticed int
 	armed     bool
 }
 
@@ -85,7 +87,7 @@ func (r *packedRing) areas() Rings {
 func (r *packedRing) clear() {
 	clear(r.block.Bytes)
 	r.avail, r.lastUsed = position{wrap: true}, position{wrap: true}
-	r.added, r.armed = 0, true
+	r.added, r.unnoticed, r.armed = 0, 0, true
 }
 
 // step moves p on by n descriptors, at most the ring's size.
@@ -134,25 +136,30 @@ func (r *packedRing) indirect(h uint16, table []byte, addr dma.Addr, segs []Segm
 	r.put(addr, descLen*len(segs), h, descIndirect)
 }
 
-func (r *packedRing) publish() (some, notice bool) {
+func (r *packedRing) publish() (some bool) {
 	if r.added == 0 {
-		return false, false
+		return false
 	}
 	// All that the flags make available before them (§2.8.21.1).
 	dma.WriteBarrier()
 	atomic.StoreUint32(&r.desc[r.first].word, r.firstWord)
-	added := r.added
+	r.unnoticed += int(r.added)
 	r.added = 0
-	// The flags before the device's event structure: else both sides could miss each other's (§2.8.21.3).
-	dma.Barrier()
+	return true
+}
+
+func (r *packedRing) wanted() bool {
+	// More than once round passes every position.
+	added := uint16(min(r.unnoticed, len(r.desc)))
+	r.unnoticed = 0
 	event := atomic.LoadUint32(r.deviceEvent)
 	switch event >> 16 {
 	case eventDisable:
-		return true, false
+		return false
 	case eventDesc:
-		return true, !r.eventIdx || r.passedEvent(uint16(event), r.avail, added)
+		return !r.eventIdx || r.passedEvent(uint16(event), r.avail, added)
 	default:
-		return true, true
+		return true
 	}
 }
 
@@ -165,14 +172,14 @@ func (r *packedRing) passedEvent(event uint16, now position, added uint16) bool 
 	return passed(at, now.at, now.at-added)
 }
 
-func (r *packedRing) pending() bool {
+func (r *packedRing) pending(int) bool {
 	flags := atomic.LoadUint32(&r.desc[r.lastUsed.at].word) >> 16
 	avail, used := flags&packedAvail != 0, flags&packedUsed != 0
 	return avail == used && used == r.lastUsed.wrap
 }
 
 func (r *packedRing) used(inFlight int) (id, length uint32, ok, sane bool) {
-	if !r.pending() {
+	if !r.pending(0) {
 		return 0, 0, false, true
 	}
 	// What was added but not published is not the device's yet either; its chains are in
@@ -196,7 +203,7 @@ func (r *packedRing) disarm() {
 	}
 }
 
-func (r *packedRing) arm() {
+func (r *packedRing) arm(_, descriptors int) {
 	if r.armed && !r.eventIdx {
 		return
 	}
@@ -205,8 +212,10 @@ func (r *packedRing) arm() {
 		atomic.StoreUint32(r.driverEvent, eventEnable<<16)
 		return
 	}
-	event := uint32(r.lastUsed.at)
-	if r.lastUsed.wrap {
+	at := r.lastUsed
+	r.step(&at, descriptors)
+	event := uint32(at.at)
+	if at.wrap {
 		event |= wrapBit
 	}
 	atomic.StoreUint32(r.driverEvent, eventDesc<<16|event)

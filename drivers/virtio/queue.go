@@ -49,6 +49,12 @@ type Queue struct {
 	// inFlight counts the chains that the device has.
 	inFlight int
 	broken   error
+	// taken counts the chains that Pop has returned; the interrupt that is asked for is that
+	// of the one with which it gets to event.
+	taken, event uint64
+	// unnoticed is set after Publish, until the device's wish for a notification was looked at. watched is set by
+	// Watch.
+	unnoticed, watched bool
 
 	// table holds tableLen descriptors for each head, nil without indirect ones.
 	table    *dma.Block
@@ -130,6 +136,7 @@ func (q *Queue) clear() {
 	}
 	q.free, q.numFree, q.inFlight = 0, len(q.slots), 0
 	q.broken = nil
+	q.taken, q.event, q.unnoticed = 0, 0, false
 }
 
 // Size is the number of descriptors.
@@ -247,27 +254,80 @@ func (q *Queue) release(h uint16) {
 // Kick makes what was added visible to the device and notifies it unless it
 // has said that it is looking anyway (§2.7.13.4, §2.8.21).
 func (q *Queue) Kick() {
-	switch some, notice := q.ring.publish(); {
-	case notice:
-		q.stats.kicks.Add(1)
-		q.t.Notify(q.index)
-	case some:
-		q.stats.kicksSaved.Add(1)
+	q.Publish()
+	if !q.unnoticed {
+		return
 	}
+	// What was published before the device's flag or event: else both sides could miss
+	// each other's (§2.7.13.4.1, §2.8.21.3).
+	if q.watched {
+		dma.NotifyBarrier()
+	} else {
+		dma.Barrier()
+	}
+	q.notice()
+}
+
+// Publish makes what was added visible to the device, which will be notified, if it wants to be, by
+// the next Kick or EnableInterrupts.
+func (q *Queue) Publish() {
+	if q.ring.publish() {
+		q.unnoticed = true
+	}
+}
+
+// notice notifies the device if it wants to know of what was published, a barrier ago.
+func (q *Queue) notice() {
+	q.unnoticed = false
+	if !q.ring.wanted() {
+		q.stats.kicksSaved.Add(1)
+		return
+	}
+	q.Renotify()
+}
+
+// Watch says that the owner looks after the queue with a timer, and calls Renotify when the device does
+// nothing: then Kick may do with a lesser barrier, see dma.NotifyBarrier.
+func (q *Queue) Watch() { q.watched = true }
+
+// Renotify notifies the device whether it wants to be or not.
+func (q *Queue) Renotify() {
+	q.stats.kicks.Add(1)
+	q.t.Notify(q.index)
 }
 
 // DisableInterrupts asks the device not to interrupt for this queue. It is a
 // hint: an interrupt may still come (§2.7.7, §2.8.10).
-func (q *Queue) DisableInterrupts() { q.ring.disarm() }
+func (q *Queue) DisableInterrupts() {
+	q.event = 0
+	q.ring.disarm()
+}
 
 // EnableInterrupts asks for an interrupt when the next chain is used, and says
 // whether some were already: for those no interrupt will come (§2.7.14).
-func (q *Queue) EnableInterrupts() (pending bool) {
-	q.ring.arm()
+func (q *Queue) EnableInterrupts() (pending bool) { return q.enableAfter(0, 0) }
+
+// EnableInterruptsLate asks for an interrupt when most of the chains that the device has are used, where it knows
+// event indices, or leaves it at one that was asked for and is yet to come (Linux:
+// virtqueue_enable_cb_delayed). It says whether so many were used already.
+func (q *Queue) EnableInterruptsLate() (pending bool) {
+	if q.event > q.taken {
+		return false
+	}
+	return q.enableAfter(3*q.inFlight/4, 3*(len(q.slots)-q.numFree)/4)
+}
+
+// enableAfter asks for the interrupt of the chain behind so many, which take so many descriptors.
+func (q *Queue) enableAfter(chains, descriptors int) (pending bool) {
+	q.ring.arm(chains, descriptors)
+	q.event = q.taken + uint64(chains) + 1
 	// The flag or event before the used entries: else a chain could be used in between
 	// unnoticed (§2.7.14).
 	dma.Barrier()
-	return q.ring.pending()
+	if q.unnoticed {
+		q.notice()
+	}
+	return q.ring.pending(chains)
 }
 
 // Pop takes the next chain that the device has used, ends its mappings and returns its
@@ -292,6 +352,7 @@ func (q *Queue) Pop() (head int, written int, err error) {
 		q.broken = fmt.Errorf("%w: queue %d: id %d is no chain of the device's", ErrRing, q.index, id)
 		return 0, 0, q.broken
 	}
+	q.taken++
 	q.ring.advance(int(q.slots[id].chain))
 	if length > q.slots[id].writable {
 		q.stats.badLength.Add(1)
@@ -300,6 +361,9 @@ func (q *Queue) Pop() (head int, written int, err error) {
 	q.release(uint16(id))
 	return int(id), int(length), nil
 }
+
+// Taken is how many chains Pop has returned since NewQueue or Drain.
+func (q *Queue) Taken() uint64 { return q.taken }
 
 // Drain takes every chain back from a device that was reset and calls f with each
 // head; then the queue is as new, but not known to the device until Enable.

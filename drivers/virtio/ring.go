@@ -34,18 +34,22 @@ type ring interface {
 	// indirect does so for segs in one descriptor, with a table that the device finds at addr.
 	indirect(h uint16, table []byte, addr dma.Addr, segs []Segment)
 	// publish shows the device what was made available since the last time, and says
-	// whether there was something, and whether the device wants to be notified of it.
-	publish() (some, notice bool)
-	// pending says whether the device has used something more.
-	pending() bool
+	// whether there was something.
+	publish() (some bool)
+	// wanted says whether the device wants to be notified of what was published since wanted
+	// was called last. A barrier comes between.
+	wanted() bool
+	// pending says whether the device has used more than skip chains, or, where that cannot be told,
+	// any.
+	pending(skip int) bool
 	// used returns the next used entry. ok is false when there is none; sane when there cannot be
 	// as many as the device says, with inFlight chains.
 	used(inFlight int) (id, length uint32, ok, sane bool)
 	// advance goes on to the used entry behind that of a chain of n descriptors.
 	advance(n int)
-	// arm asks for an interrupt when the entry that used will return next is there, disarm for
-	// none. Both are no more than a hint.
-	arm()
+	// arm asks for an interrupt when more are used than so many chains, which take so many descriptors;
+	// disarm for none. Both are no more than a hint.
+	arm(chains, descriptors int)
 	disarm()
 }
 

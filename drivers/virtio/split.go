@@ -46,9 +46,9 @@ type splitRing struct {
 	usedShift             int
 
 	// availIdx is the index of the next available entry to be written,
-	// published what the device was told of, lastUsed the next used
-	// entry to be read. All three run modulo 2¹⁶ (§2.7.6, §2.7.8).
-	availIdx, published, lastUsed uint16
+	// published what the device can see, noticed that when its wish for a notification was looked at,
+	// lastUsed the next used entry to be read. All run modulo 2¹⁶ (§2.7.6, §2.7.8).
+	availIdx, published, noticed, lastUsed uint16
 	// availFlags are the flags of the available ring as last stored.
 	availFlags uint16
 	// eventIdx is set when event indices take the place of the rings' flags, and armed then
@@ -102,7 +102,7 @@ func (r *splitRing) areas() Rings {
 
 func (r *splitRing) clear() {
 	clear(r.block.Bytes)
-	r.availIdx, r.published, r.lastUsed, r.availFlags = 0, 0, 0, 0
+	r.availIdx, r.published, r.noticed, r.lastUsed, r.availFlags = 0, 0, 0, 0, 0
 	// A used_event of 0 asks for an interrupt for the first used entry.
 	r.armed = true
 }
@@ -133,20 +133,22 @@ func (r *splitRing) makeAvailable(h uint16) {
 	r.availIdx++
 }
 
-func (r *splitRing) publish() (some, notice bool) {
+func (r *splitRing) publish() (some bool) {
 	if r.published == r.availIdx {
-		return false, false
+		return false
 	}
-	before := r.published
 	r.published = r.availIdx
 	r.storeAvail()
-	// The index before the device's flag or event index: else both sides could miss
-	// each other's (§2.7.13.4.1).
-	dma.Barrier()
+	return true
+}
+
+func (r *splitRing) wanted() bool {
+	before := r.noticed
+	r.noticed = r.published
 	if r.eventIdx {
-		return true, passed(uint16(atomic.LoadUint32(r.availEvent)), r.published, before)
+		return passed(uint16(atomic.LoadUint32(r.availEvent)), r.published, before)
 	}
-	return true, atomic.LoadUint32(r.usedWord)&usedNoNotify == 0
+	return atomic.LoadUint32(r.usedWord)&usedNoNotify == 0
 }
 
 // storeAvail stores the available ring's flags and index in one word.
@@ -162,7 +164,7 @@ func (r *splitRing) unread() uint16 {
 	return uint16(atomic.LoadUint32(r.usedWord)>>16) - r.lastUsed
 }
 
-func (r *splitRing) pending() bool { return r.unread() != 0 }
+func (r *splitRing) pending(skip int) bool { return int(r.unread()) > skip }
 
 func (r *splitRing) used(inFlight int) (id, length uint32, ok, sane bool) {
 	n := r.unread()
@@ -195,10 +197,10 @@ func (r *splitRing) disarm() {
 	}
 }
 
-func (r *splitRing) arm() {
+func (r *splitRing) arm(chains, _ int) {
 	switch {
 	case r.eventIdx:
-		r.setUsedEvent(r.lastUsed)
+		r.setUsedEvent(r.lastUsed + uint16(chains))
 		r.armed = true
 	case r.availFlags&availNoInterrupt != 0:
 		r.availFlags &^= availNoInterrupt

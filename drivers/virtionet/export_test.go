@@ -8,3 +8,6 @@ func (d *Device) SetControlTimeout(t time.Duration) {
 	defer d.ctrl.mu.Unlock()
 	d.ctrl.timeout = t
 }
+
+// SetTxDelay changes how long sent frames may wait to be taken back. Call it before Start.
+func (d *Device) SetTxDelay(t time.Duration) { d.txDelay = t }

@@ -1,7 +1,9 @@
 package virtionet_test
 
 import (
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tamanet/tamanet/drivers/nic"
 	"github.com/tamanet/tamanet/drivers/virtio"
@@ -89,6 +91,48 @@ func TestLateFramesAskForAnInterrupt(t *testing.T) {
 	r.Work(func() { r.Queue(1).Finish(h[0], 0) })
 	r.wait(t, "the frame's owner", func() bool { return r.released == 1 })
 	r.spin(t, "interrupts off again", r.Queue(1).NoInterrupt)
+}
+
+// TestLostNotification has the device miss a notification, or the driver that one is wanted: they must not wait
+// for each other for ever.
+func TestLostNotification(t *testing.T) {
+	for name, f := range map[string]virtio.Features{
+		"split": 0, "event_idx": virtio.FeatureEventIdx, "packed": virtio.FeatureRingPacked | virtio.FeatureEventIdx,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRigOffering(t, 64, f, 0)
+			var notified atomic.Int32
+			r.OnNotify = func(queue int) {
+				if queue == 1 {
+					notified.Add(1)
+				}
+			}
+			for round := range 3 {
+				// More than those for which an interrupt is asked at once.
+				n := 1 + 15*round
+				for i := range n {
+					if err := r.dev.Transmit(&nic.TxFrame{Parts: [][]byte{frame("lost")}, Owner: r, More: i < n-1}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				r.spin(t, "a second notification", func() bool { return int(notified.Load()) == 2*(round+1) })
+				if n := r.dev.Stats().TxTimeouts; n != uint64(round+1) {
+					t.Errorf("%d timeouts were counted, want %d", n, round+1)
+				}
+				r.spin(t, "an interrupt to be asked for", func() bool { return !r.Queue(1).NoInterrupt() })
+				all := r.takeTx(t, n)
+				r.Work(func() {
+					for _, h := range all {
+						r.Queue(1).Use(h, 0)
+					}
+					r.Queue(1).Await()
+					r.Queue(1).Publish()
+					r.Queue(1).Interrupt()
+				})
+				r.wait(t, "the frames' owners", func() bool { return r.released == []int{1, 17, 48}[round] })
+			}
+		})
+	}
 }
 
 // TestManyFramesAskForAnInterrupt: sockets wait for the memory of so many.
@@ -197,7 +241,7 @@ func TestLastLook(t *testing.T) {
 		r.wait(t, "the late frame", func() bool { return len(r.received) == 2 })
 	})
 	t.Run("transmit", func(t *testing.T) {
-		r := newRig(t, 256)
+		r := newRigDelayed(t, 256, time.Hour)
 		beforeLastLook(t, r, func(late []uint32) {
 			r.Work(func() {
 				for _, h := range late {
@@ -211,8 +255,7 @@ func TestLastLook(t *testing.T) {
 }
 
 // beforeLastLook calls f in the last thing that a poll does before it ends,
-// which is TransmitReady, with the frames that the device has then. The timer
-// does not run: it would hide a look that is missing.
+// which is TransmitReady, with the frames that the device has then.
 func beforeLastLook(t *testing.T, r *rig, f func(heads []uint32)) {
 	t.Helper()
 	sent := 0
@@ -222,7 +265,7 @@ func beforeLastLook(t *testing.T, r *rig, f func(heads []uint32)) {
 			}
 		}
 	})
-	// Frames that are sent from a poll start no timer; its end asks for interrupts.
+	// Frames that are sent in a poll are looked after at its end.
 	r.Deliver(frame("go"))
 	r.wait(t, "the first poll", func() bool { return len(r.received) == 1 })
 	r.spin(t, "its end", func() bool { return !r.Queue(1).NoInterrupt() })

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/tamanet/tamanet/drivers/dma"
@@ -50,10 +49,12 @@ type pair struct {
 		// polling is set while the goroutine polls: it will look at this ring before it sleeps.
 		polling bool
 		// timer wakes the goroutine when frames have waited to be taken
-		// back; timing is set while it runs, expired once it has.
-		timer   *time.Timer
-		timing  bool
-		expired atomic.Bool
+		// back; timing is set while it runs, late once it has. taken is how many the device had
+		// sent when it was set.
+		timer  *time.Timer
+		timing bool
+		late   bool
+		taken  uint64
 	}
 
 	stats counters
@@ -104,6 +105,7 @@ func (p *pair) open() (err error) {
 	p.tx.owners = make([]nic.Owner, n)
 	p.rx.frame.Parts = make([]nic.RxPart, 0, maxRxParts)
 	p.tx.q.DisableInterrupts()
+	p.tx.q.Watch()
 	return nil
 }
 
@@ -122,10 +124,7 @@ func (p *pair) start(h nic.Handler) error {
 			return err
 		}
 	}
-	p.tx.timer = time.AfterFunc(time.Hour, func() {
-		p.tx.expired.Store(true)
-		p.irq.Wake()
-	})
+	p.tx.timer = time.AfterFunc(time.Hour, p.txTimer)
 	p.tx.timer.Stop()
 	return p.fillRx()
 }

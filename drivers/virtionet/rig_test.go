@@ -32,6 +32,7 @@ type rig struct {
 	frames   [][]byte // as received
 	good     []bool   // their ChecksumGood
 	disable  virtio.Features
+	txDelay  time.Duration
 	starve   bool  // Buffer returns nil
 	batches  []int // frames received by the end of each batch
 	// onReceive is called in Receive, without the lock. Set it in update.
@@ -48,6 +49,9 @@ func (r *rig) newDriver() error {
 		return err
 	}
 	r.dev, err = virtionet.New(virtionet.Config{Transport: t, Memory: r.Mem, Interrupt: r.Line, Logf: r.logf, Disable: r.disable})
+	if err == nil && r.txDelay != 0 {
+		r.dev.SetTxDelay(r.txDelay)
+	}
 	return err
 }
 
@@ -66,6 +70,20 @@ func newRig(t testing.TB, ring uint32) *rig {
 func newRigOffering(t testing.TB, ring uint32, offered, disable virtio.Features) *rig {
 	t.Helper()
 	r := &rig{Net: virtionettest.New(testMAC, 1500, ring).Offer(offered), disable: disable}
+	r.start(t)
+	return r
+}
+
+// newRigDelayed is newRig with another time after which frames that were sent are taken back at the latest.
+func newRigDelayed(t testing.TB, ring uint32, delay time.Duration) *rig {
+	t.Helper()
+	r := &rig{Net: virtionettest.New(testMAC, 1500, ring), txDelay: delay}
+	r.start(t)
+	return r
+}
+
+func (r *rig) start(t testing.TB) {
+	t.Helper()
 	r.cond.L = &r.mu
 	if err := r.newDriver(); err != nil {
 		t.Fatal(err)
@@ -83,7 +101,6 @@ func newRigOffering(t testing.TB, ring uint32, offered, disable virtio.Features)
 			t.Errorf("%d receive buffers were not given back", r.out)
 		}
 	})
-	return r
 }
 
 func (r *rig) update(f func()) {

@@ -12,7 +12,7 @@ type counters struct {
 	rxFrames, rxBytes, rxNoBuffer, rxLength, rxOffload, rxChecksum, rxSegmented atomic.Uint64
 	txFrames, txBytes, txFull, txInvalid, txUnmapped, txErrors                  atomic.Uint64
 	txChecksum, txSegmented                                                     atomic.Uint64
-	interrupts                                                                  atomic.Uint64
+	txTimeouts, interrupts                                                      atomic.Uint64
 }
 
 // Stats implements nic.Statistics.
@@ -54,6 +54,7 @@ func (p *pair) addStats(s *nic.Stats) {
 	s.TxInvalid += c.txInvalid.Load()
 	s.TxUnmapped += c.txUnmapped.Load()
 	s.TxErrors += c.txErrors.Load()
+	s.TxTimeouts += c.txTimeouts.Load()
 	s.Interrupts += c.interrupts.Load()
 	addQueue(s, p.rx.q)
 	addQueue(s, p.tx.q)

@@ -133,16 +133,41 @@ func (p *pair) reclaim(done []nic.Owner) (n int) {
 // or poll, or the timer at the latest. It says whether some have left
 // already; of those an interrupt would not tell. The lock is held.
 func (p *pair) watchTx(late bool) (pending bool) {
-	switch n := p.tx.q.InFlight(); {
-	case n == 0:
+	n := p.tx.q.InFlight()
+	if n == 0 {
 		p.tx.q.DisableInterrupts()
-	case p.tx.stopped || late || n >= txIntrFrames:
+		return false
+	}
+	if late && p.tx.taken == p.tx.q.Taken() {
+		// The timer is not set again: if this is not it, nothing will be.
+		p.stats.txTimeouts.Add(1)
+		p.tx.q.Renotify()
 		return p.tx.q.EnableInterrupts()
-	case !p.tx.timing:
-		p.tx.timing = true
-		p.tx.timer.Reset(txReclaimDelay)
+	}
+	if !p.tx.timing {
+		p.tx.timing, p.tx.taken = true, p.tx.q.Taken()
+		p.tx.timer.Reset(p.d.txDelay)
+	}
+	switch {
+	case late:
+		return p.tx.q.EnableInterrupts()
+	case p.tx.stopped || n >= txIntrFrames:
+		return p.tx.q.EnableInterruptsLate()
 	}
 	return false
+}
+
+// txTimer has the goroutine look after frames that have been with the device for txReclaimDelay. If none has left
+// meanwhile, the device may have missed that it was notified, or the driver that it wanted to be: see
+// dma.NotifyBarrier. Then it is notified again (Linux: dev_watchdog, ndo_tx_timeout).
+func (p *pair) txTimer() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tx.timing = false
+	if p.d.state == stateRunning && p.tx.q.InFlight() > 0 {
+		p.tx.late = true
+		p.irq.Wake()
+	}
 }
 
 // beginPoll switches the transmit ring's interrupts off and says whether the
@@ -153,9 +178,7 @@ func (p *pair) beginPoll() (late, ok bool) {
 	if p.d.state != stateRunning {
 		return false, false
 	}
-	if late = p.tx.expired.Swap(false); late {
-		p.tx.timing = false
-	}
+	late, p.tx.late = p.tx.late, false
 	p.tx.polling = true
 	p.tx.q.DisableInterrupts()
 	return late, true

@@ -27,7 +27,7 @@
 // interrupts off until both rings are empty, switches them on and looks once more.
 // Transmitted frames are taken back by the next Transmit or by that goroutine; an
 // interrupt for them is asked for only when the ring fills, or when nothing else has come
-// by within a few milliseconds. Idle, it does nothing at all. Where a transport has an interrupt for
+// by within a few milliseconds. A device that has sent nothing by then is notified again. Idle, it does nothing at all. Where a transport has an interrupt for
 // each queue, pairs share none; else one line is for all, and wakes all.
 //
 // Commands wait for the device's answer, for a second at most, without a goroutine or an interrupt.
@@ -65,7 +65,8 @@ const (
 	// txIntrFrames is how many frames may be with the device before it is asked to
 	// interrupt: a socket with a send buffer of 32 KiB waits for its frames at 21.
 	txIntrFrames = 16
-	// txReclaimDelay is how long sent frames may wait for something to come by.
+	// txReclaimDelay is how long sent frames may wait for something to come by, and after how long
+	// without any frame sent the device is notified again.
 	txReclaimDelay = 5 * time.Millisecond
 	// pollBudget is the number of frames after which a poll lets others run.
 	pollBudget = 64
@@ -112,6 +113,8 @@ type Device struct {
 	rxQueue, txQueue int
 	// vectored is set when each pair has an interrupt of its own, and irq is the configuration's.
 	vectored bool
+	// txDelay is txReclaimDelay, but in tests.
+	txDelay time.Duration
 	// maxPairs is how many the device has, pairs those that can be used, active how many are.
 	maxPairs int
 	pairs    []*pair
@@ -191,6 +194,7 @@ func New(c Config) (*Device, error) {
 	d := &Device{
 		t: c.Transport, mem: c.Memory, irq: c.Interrupt, logf: c.Logf, done: make(chan struct{}), closed: make(chan struct{}),
 		rxQueue: cmp.Or(c.RxQueue, defaultQueue), txQueue: cmp.Or(c.TxQueue, defaultQueue),
+		txDelay: txReclaimDelay,
 	}
 	if d.logf == nil {
 		d.logf = log.Printf

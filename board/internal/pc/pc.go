@@ -42,7 +42,7 @@ func Register(name string, probe func(boot.Config) Devices) {
 
 	if amd64.Emulated() {
 		// Nothing tells the versions of QEMU apart.
-		dma.FenceByTaskPriority()
+		dma.FenceEmulation()
 	}
 	devices := probe(c)
 	seed(devices.Entropy)
