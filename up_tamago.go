@@ -43,6 +43,11 @@ func up(m *board.Machine) error {
 	net.SocketFunc = stdnet.SocketFunc
 
 	cfg := m.Config()
+	for _, c := range cfg.Sysctls {
+		if err := st.SetSysctl(c.Name, c.Value); err != nil {
+			fmt.Fprintf(os.Stderr, "tamanet: command line: \"sysctl.%s=%s\" is not used: %v\n", c.Name, c.Value, err)
+		}
+	}
 	if cfg.Hostname != "" {
 		// Where os.Hostname finds it.
 		if err := os.WriteFile("/etc/hostname", []byte(cfg.Hostname+"\n"), 0o644); err != nil {

@@ -13,15 +13,12 @@ import (
 // RAM (rt0_go, 64 KiB).
 const bootStack = 64 << 10
 
-// heapReserve is the part of the heap's room, as a fraction, that the garbage collector
-// tries not to use. It cannot move what is in use, so it needs some.
-const heapReserve = 16
-
-// init has the garbage collector work harder before RAM runs out: by its own measure
+// init has the garbage collector make use of the RAM, and work harder before that runs out: by its own measure
 // the heap may grow to twice of what is in use, and there is nothing to swap to.
 func init() {
-	usable := Usable()
-	debug.SetMemoryLimit(int64(usable - usable/heapReserve))
+	percent, limit := boot.GC(Usable(), boot.Parse(Cmdline()))
+	debug.SetGCPercent(percent)
+	debug.SetMemoryLimit(limit)
 }
 
 // Usable returns the bytes of RAM that the Go heap and its bookkeeping can have: from

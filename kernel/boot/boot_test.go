@@ -51,6 +51,13 @@ func TestParse(t *testing.T) {
 			"virtio_net.disable=csum,tso4 virtio_net.disable=mrg_rxbuf",
 			Config{NetDisable: []string{"csum", "tso4", "mrg_rxbuf"}},
 		},
+		{
+			"settings of the network",
+			`sysctl.net.ipv4.tcp_recovery=0 sysctl.net.ipv4.tcp_rmem="4096 65536 131072"`,
+			Config{Sysctls: []Sysctl{{"net.ipv4.tcp_recovery", "0"}, {"net.ipv4.tcp_rmem", "4096 65536 131072"}}},
+		},
+		{"collector", "GOGC=250", Config{GOGC: 250}},
+		{"no collector", "GOGC=off", Config{GOGC: -1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := Parse(tt.line); !reflect.DeepEqual(got, tt.want) {
@@ -68,6 +75,7 @@ func TestParseWarnsAndLeavesOut(t *testing.T) {
 		"hostname=", "hostname=-a", "hostname=a-", "hostname=a..b", "hostname=a_b", "hostname=\xff",
 		"hostname=" + strings.Repeat("a", 64), "hostname=" + strings.Repeat("a.", 127) + "aa",
 		"virtio_net.disable", "virtio_net.disable=", "virtio_net.disable=csum,", "virtio_net.disable=,csum",
+		"GOGC=", "GOGC=0", "GOGC=-1", "GOGC=1e3", "GOGC=99999999999",
 		"virtio_mmio.device=", "virtio_mmio.device=512", "virtio_mmio.device=512@0xfeb00000",
 		"virtio_mmio.device=512@0xfeb00000:256", "virtio_mmio.device=512@0:5", "virtio_mmio.device=16@0xfeb00000:5",
 		"virtio_mmio.device=512@0xffffffffffffff00:5", "virtio_mmio.device=512@0xfeb00001:5",

@@ -12,6 +12,8 @@
 //	hostname=name           the machine's name, RFC 1123 §2.1
 //	virtio_mmio.device=…    a virtio-mmio slot, see [Slot]
 //	virtio_net.disable=…    features that virtio-net devices do without: csum,tso4,… or all
+//	sysctl.name=value       a setting of the network, as on Linux: sysctl.net.ipv4.tcp_recovery=0
+//	GOGC=400                the collector's setting, as package runtime has it, or off; see [GC]
 //
 // All other words are left to the appliance, see [Args].
 package boot
@@ -38,6 +40,13 @@ type Config struct {
 	// NetDisable are the names of virtio_net.disable=, for package virtionet to understand.
 	NetDisable []string
 
+	// Sysctls are the words of sysctl., for package netdev to understand, in order.
+	Sysctls []Sysctl
+
+	// GOGC is the heap's growth between collections in percent, negative for off, 0 where the
+	// command line does not say.
+	GOGC int
+
 	// Args holds the words that are not the kernel's, unquoted, in order.
 	Args []string
 
@@ -46,13 +55,20 @@ type Config struct {
 	Warnings []string
 }
 
+// A Sysctl is a setting by its name in Linux, as net.ipv4.tcp_recovery.
+type Sysctl struct{ Name, Value string }
+
 // Parse reads a kernel command line. Where a key comes twice the last valid one counts,
-// except for virtio_mmio.device and virtio_net.disable, which add up. It does not fail: what is
+// except for virtio_mmio.device, virtio_net.disable and sysctl., which add up. It does not fail: what is
 // wrong is left out and named in Warnings.
 func Parse(cmdline string) Config {
 	var c Config
 	for _, word := range split(cmdline) {
 		key, value, _ := strings.Cut(word, "=")
+		if name, ok := strings.CutPrefix(key, "sysctl."); ok {
+			c.Sysctls = append(c.Sysctls, Sysctl{name, value})
+			continue
+		}
 		set, ok := keys[key]
 		if !ok {
 			c.Args = append(c.Args, word)
@@ -74,6 +90,7 @@ var keys = map[string]func(c *Config, value string) error{
 	"hostname":           (*Config).setHostname,
 	"virtio_mmio.device": (*Config).addSlot,
 	"virtio_net.disable": (*Config).addNetDisable,
+	"GOGC":               (*Config).setGOGC,
 }
 
 func (c *Config) setAddr(value string) error {

@@ -52,14 +52,12 @@ func init1() {
 	initWallClock()
 }
 
-// heapReserve is the part of the heap's room, as a fraction, that the garbage collector
-// tries not to use. It cannot move what is in use, so it needs some.
-const heapReserve = 16
-
-// init has the garbage collector work harder before RAM runs out.
+// init has the garbage collector make use of the RAM, and work harder before that runs out.
 func init() {
 	_, usable := RAM()
-	debug.SetMemoryLimit(int64(usable - usable/heapReserve))
+	percent, limit := boot.GC(usable, boot.Parse(Cmdline()))
+	debug.SetGCPercent(percent)
+	debug.SetMemoryLimit(limit)
 }
 
 // uncached is a section of normal memory that no cache holds (ARM DDI 0406C Table B3-10, TEX=001
