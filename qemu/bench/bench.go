@@ -34,7 +34,8 @@ type Options struct {
 	Short  bool          // leave the search for the smallest RAM out
 	Only   string        // "tamanet" or "Linux" measures that guest alone; no ratios then
 
-	Impair impair.Config // what NetWire does to frames, in each direction
+	Cmdline string        // words of tamanet's kernel command line
+	Impair  impair.Config // what NetWire does to frames, in each direction
 
 	Progress io.Writer // told what is done, a line each
 }

@@ -55,7 +55,7 @@ func tamanetGuest(ctx context.Context, o Options) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Guest{Name: "tamanet", Config: qemu.Config{Kernel: a.Path}, MinRAM: board.MinMem - mib, Image: a.Size, Packed: packed}, nil
+	return &Guest{Name: "tamanet", Config: qemu.Config{Kernel: a.Path, Cmdline: o.Cmdline}, MinRAM: board.MinMem - mib, Image: a.Size, Packed: packed}, nil
 }
 
 // linuxGuest makes the guest of Debian's kernel and the server as its init process.

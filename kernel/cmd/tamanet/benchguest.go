@@ -24,6 +24,8 @@ const namespaced = "TAMANET_BENCH_NAMESPACE"
 func benchCommand() *cobra.Command {
 	var o bench.Options
 	var mem, wire string
+	var sweep bool
+	settings, wires := bench.SweepSettings, bench.SweepWires
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure tamanet beside a Linux guest that runs the same Go source, and print the ratios",
@@ -48,14 +50,29 @@ func benchCommand() *cobra.Command {
 			if wire != "" && o.Net != bench.NetWire {
 				return &usageError{fmt.Errorf("--impair takes --net=%s", bench.NetWire)}
 			}
-			return benchGuests(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			run := measure
+			if sweep {
+				o.Net = bench.NetWire
+				run = func(ctx context.Context, o bench.Options, stdout, _ io.Writer) error {
+					report, err := bench.Sweep(ctx, o, settings, wires)
+					if err != nil {
+						return err
+					}
+					return report.Print(stdout)
+				}
+			}
+			return benchGuests(cmd.Context(), o, run, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Board, "board", "microvm", "machine of both guests: microvm, q35")
 	f.StringVar(&o.Net, "net", bench.NetUser, "user, tap with offloads, or wire, which can be impaired (the last two as root, in a network namespace of their own)")
 	f.StringVar(&wire, "impair", "", "what the wire does to frames, each way: loss=1%,burst=1,delay=20ms,jitter=2ms,reorder=5%,duplicate=1%,seed=7,limit=1000")
+	f.BoolVar(&sweep, "sweep", false, "time transfers over impaired wires with other settings of TCP instead, as root: --rounds is the number of seeds")
+	f.StringArrayVar(&settings, "setting", settings, "words of tamanet's kernel command line to try in the sweep, in place of these; may be repeated")
+	f.StringArrayVar(&wires, "wire", wires, "what to try them on, as for --impair; may be repeated")
 	f.StringVar(&o.Accel, "accel", qemu.AccelTCG, "kvm or tcg")
+	f.StringVar(&o.Cmdline, "cmdline", "", "words of tamanet's kernel command line, as GOGC=100")
 	f.StringVar(&mem, "mem", "256M", "RAM of both guests")
 	f.IntVar(&o.Rounds, "rounds", 5, "how often each guest is booted and measured")
 	f.DurationVar(&o.Each, "time", 2*time.Second, "how long each load is applied")
@@ -75,8 +92,11 @@ func shorten(cmd *cobra.Command, o *bench.Options) {
 	}
 }
 
-// benchGuests provides what it takes, measures and prints the table.
-func benchGuests(ctx context.Context, o bench.Options, stdout, stderr io.Writer) error {
+// A benchmark measures guests, once all it takes is there, and prints what came of it.
+type benchmark func(ctx context.Context, o bench.Options, stdout, stderr io.Writer) error
+
+// benchGuests provides what a benchmark takes and runs it.
+func benchGuests(ctx context.Context, o bench.Options, run benchmark, stdout, stderr io.Writer) error {
 	switch {
 	case o.Net != bench.NetUser && o.Net != bench.NetTap && o.Net != bench.NetWire:
 		return &usageError{fmt.Errorf("--net is %q; allowed: %s, %s, %s", o.Net, bench.NetUser, bench.NetTap, bench.NetWire)}
@@ -102,6 +122,11 @@ func benchGuests(ctx context.Context, o bench.Options, stdout, stderr io.Writer)
 	if o.Net != bench.NetUser && os.Getenv(namespaced) == "" {
 		return benchInNamespace(ctx, o, stdout, stderr)
 	}
+	return run(ctx, o, stdout, stderr)
+}
+
+// measure is the benchmark of all measures.
+func measure(ctx context.Context, o bench.Options, stdout, stderr io.Writer) error {
 	report, err := bench.Run(ctx, o)
 	if err != nil {
 		return err
