@@ -31,6 +31,8 @@ type table struct {
 
 	// upAt is one more than the generation at which lo was last seen up.
 	upAt atomic.Uint64
+
+	dsts [dstSlots]atomic.Pointer[dst]
 }
 
 // loopbackUp reports whether lo is up, as it was at the network's generation.

@@ -24,15 +24,6 @@ type output struct {
 	segment int // UDP_SEGMENT's size, or 0
 }
 
-// A way is how a datagram leaves: a route, and what its header says. It is
-// released.
-type way struct {
-	route    *stack.Route
-	at       *binding
-	port     uint16 // the destination's
-	ttl, tos uint8
-}
-
 // send sends the message, in datagrams of o.segment bytes if that is not 0.
 // EAGAIN when there is no room for a packet.
 func (e *endpoint) send(m *socket.Msghdr, o *output) error {
@@ -43,7 +34,7 @@ func (e *endpoint) send(m *socket.Msghdr, o *output) error {
 	if terr != nil {
 		return errno.FromTCPIP(terr)
 	}
-	defer w.route.Release()
+	defer w.release()
 	it := m.Iter()
 	part := it.Len()
 	if o.segment != 0 {
@@ -52,7 +43,7 @@ func (e *endpoint) send(m *socket.Msghdr, o *output) error {
 	if err := e.fits(&w, part, o); err != nil {
 		return err
 	}
-	if !o.control.HasSource() {
+	if !w.kept && !o.control.HasSource() {
 		if p := e.findPath(m, &w); p != nil && it.Len() <= p.limit && e.sendLocal(p, it, o.segment, &o.control) {
 			return nil
 		}
@@ -85,25 +76,27 @@ func (e *endpoint) wayTo(o *output) (w way, terr tcpip.Error) {
 		w.port = o.to.Port
 	}
 	if o.to == nil && !o.control.HasSource() {
-		w.route = w.at.route
-		w.route.Acquire()
-	} else if w.route, terr = e.routeFor(w.at, o); terr != nil {
+		w.at.route.Acquire()
+		w.follow(w.at.route)
+	} else if terr = e.routeFor(&w, o); terr != nil {
 		return w, terr
 	}
-	if !e.ops.GetBroadcast() && w.route.IsOutboundBroadcast() {
-		w.route.Release()
+	if !w.kept && !e.ops.GetBroadcast() && w.route.IsOutboundBroadcast() {
+		w.release()
 		return w, &tcpip.ErrBroadcastDisabled{}
 	}
-	w.ttl, w.tos = e.marks(w.route.RemoteAddress(), &o.control)
-	if w.ttl == 0 {
-		w.ttl = w.route.DefaultTTL()
+	ttl, tos := e.marks(w.route.RemoteAddress(), &o.control)
+	w.tos = tos
+	if ttl != 0 {
+		w.ttl = ttl
 	}
 	return w, nil
 }
 
-// routeFor looks a route up, by the interface and the source that the binding
+// routeFor looks w's route up, by the interface and the source that the binding
 // or the control messages say. mu is held.
-func (e *endpoint) routeFor(at *binding, o *output) (*stack.Route, tcpip.Error) {
+func (e *endpoint) routeFor(w *way, o *output) tcpip.Error {
+	at := w.at
 	to := tcpip.FullAddress{NIC: at.nic, Addr: at.id.RemoteAddress}
 	if o.to != nil {
 		to = *o.to
@@ -114,24 +107,24 @@ func (e *endpoint) routeFor(at *binding, o *output) (*stack.Route, tcpip.Error) 
 	}
 	dst, proto, terr := e.unwrap(at, to, false)
 	if terr != nil {
-		return nil, terr
+		return terr
 	}
 	index, src := o.control.Source(proto == header.IPv6ProtocolNumber)
 	if index != 0 {
 		if nic != 0 && nic != index {
-			return nil, &tcpip.ErrHostUnreachable{}
+			return &tcpip.ErrHostUnreachable{}
 		}
 		nic = index
 	}
 	switch {
 	case src.BitLen() != 0:
 		if e.ip.CheckLocalAddress(nic, proto, src) == 0 {
-			return nil, &tcpip.ErrNetworkUnreachable{}
+			return &tcpip.ErrNetworkUnreachable{}
 		}
 	case index == 0:
 		if at.scope != 0 {
 			if nic != 0 && nic != at.scope {
-				return nil, &tcpip.ErrHostUnreachable{}
+				return &tcpip.ErrHostUnreachable{}
 			}
 			nic = at.scope
 		}
@@ -139,8 +132,25 @@ func (e *endpoint) routeFor(at *binding, o *output) (*stack.Route, tcpip.Error) 
 			nic = at.nic
 		}
 	}
+	k := dstKey{nic: nic, local: at.id.LocalAddress, to: dst.Addr}
+	// Where what is more than the key counts, nothing is kept.
+	keeps := src.BitLen() == 0 && !at.foreign
+	if keeps {
+		if d := e.table.dst(&k); d != nil {
+			w.followDst(d)
+			return nil
+		}
+	}
+	generation := e.table.net.Generation()
 	r, _, terr := e.findRoute(at, nic, src, dst.Addr, proto)
-	return r, terr
+	if terr != nil {
+		return terr
+	}
+	w.follow(r)
+	if keeps {
+		e.keepDst(k, r, generation)
+	}
+	return nil
 }
 
 // marks returns the TTL, 0 for the route's, and the TOS of what is sent to an
@@ -171,11 +181,11 @@ func (e *endpoint) marks(to tcpip.Address, c *inet.SendControl) (ttl, tos uint8)
 // IP_MTU_DISCOVER, IPV6_DONTFRAG, and datagrams of UDP_SEGMENT
 // (__ip_append_data, __ip6_append_data, udp_send_skb).
 func (e *endpoint) fits(w *way, size int, o *output) error {
-	length, mtu := size+header.UDPMinimumSize, int(w.route.MTU())
+	length, mtu := size+header.UDPMinimumSize, w.mtu
 	if length <= mtu {
 		return nil
 	}
-	v6 := w.route.NetProto() == header.IPv6ProtocolNumber
+	v6 := w.v6()
 	mode := e.is.PMTUDiscover(v6)
 	switch {
 	case o.segment != 0:
@@ -205,7 +215,7 @@ func (e *endpoint) dontFragment(w *way, length int) bool {
 	case pmtudiscDo, pmtudiscProbe:
 		return true
 	case inet.IP_PMTUDISC_WANT:
-		return length <= int(w.route.MTU())
+		return length <= w.mtu
 	}
 	return false
 }
@@ -231,7 +241,7 @@ func (e *endpoint) transmit(it *socket.Iter, size int, w *way) error {
 		Protocol: gudp.ProtocolNumber, TTL: w.ttl, TOS: w.tos,
 		DF: e.dontFragment(w, size+header.UDPMinimumSize),
 	}, pkt)
-	if _, full := terr.(*tcpip.ErrNoBufferSpace); full && !e.is.TellsErrors(w.route.NetProto() == header.IPv6ProtocolNumber) {
+	if _, full := terr.(*tcpip.ErrNoBufferSpace); full && !e.is.TellsErrors(w.v6()) {
 		terr = nil // Linux tells of a full device only with IP_RECVERR
 	}
 	if terr != nil {
@@ -259,7 +269,7 @@ func (e *endpoint) newPacket(it *socket.Iter, size int, w *way) *stack.PacketBuf
 	charge := int64(size) + sizeofSkb
 	e.inUse.Add(charge)
 	return stack.NewPacketBuffer(stack.PacketBufferOptions{
-		ReserveHeaderBytes: header.UDPMinimumSize + int(w.route.MaxHeaderLength()),
+		ReserveHeaderBytes: header.UDPMinimumSize + w.headroom,
 		Payload:            buffer.MakeWithView(view),
 		Mark:               e.is.Mark(),
 		OnRelease: func() {

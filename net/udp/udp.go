@@ -20,6 +20,7 @@ import (
 
 	"github.com/tamanet/tamanet/net/errno"
 	"github.com/tamanet/tamanet/net/inet"
+	"github.com/tamanet/tamanet/net/netdev"
 	"github.com/tamanet/tamanet/net/socket"
 )
 
@@ -134,7 +135,7 @@ func destination(is *inet.Sock, addr socket.Sockaddr) (socket.Sockaddr, error) {
 func checkBroadcast(is *inet.Sock, addr socket.Sockaddr) error {
 	ip := addr.IP().Unmap()
 	switch {
-	case is.Flag(socket.FlagBroadcast) || !ip.Is4() || !is.IsBroadcast(ip):
+	case is.Flag(socket.FlagBroadcast) || !ip.Is4() || tableOf(is.Net).isUnicast(netdev.ToTCPIP(ip)) || !is.IsBroadcast(ip):
 		return nil
 	case !is.Net.HasRoute(ip):
 		return errno.ENETUNREACH
