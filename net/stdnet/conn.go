@@ -60,7 +60,7 @@ func (c *conn) SetReadDeadline(t time.Time) error { return c.setDeadline(&c.pd.r
 func (c *conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(&c.pd.write, t) }
 
 func (c *conn) setDeadline(s *side, t time.Time) error {
-	if c.pd.once.Load() {
+	if c.pd.closed.Load() {
 		return c.opError("set", net.ErrClosed)
 	}
 	s.deadline.set(t)
@@ -78,7 +78,7 @@ func (c *conn) SetWriteBuffer(bytes int) error {
 }
 
 func (c *conn) setOption(level, name, v int) error {
-	if c.pd.once.Load() {
+	if c.pd.closed.Load() {
 		return c.opError("set", net.ErrClosed)
 	}
 	return c.opError("set", syscallError("setsockopt", c.s.SetSockOptInt(level, name, v)))

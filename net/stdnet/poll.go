@@ -18,8 +18,7 @@ import (
 // a call that finds EAGAIN waits here and tries again.
 type pollDesc struct {
 	entry  waiter.Entry
-	closed chan struct{}
-	once   atomic.Bool
+	closed atomic.Bool
 
 	read, write side
 }
@@ -28,7 +27,9 @@ type pollDesc struct {
 type side struct {
 	// mu is held during a call, so that the bytes of two are not mixed.
 	mu sync.Mutex
-	// wake has a token when something happened since it was last taken.
+	// wake has a token when something happened since it was last taken: an event
+	// of the socket, the deadline, close. One channel costs a wait a quarter of
+	// what a choice among several does.
 	wake     chan struct{}
 	deadline deadline
 }
@@ -36,7 +37,6 @@ type side struct {
 // init registers with the socket, for good: an event costs little when nobody
 // waits.
 func (p *pollDesc) init(s *socket.Socket) {
-	p.closed = make(chan struct{})
 	p.read.init()
 	p.write.init()
 	p.entry.Init(p, waiter.AllEvents)
@@ -45,7 +45,7 @@ func (p *pollDesc) init(s *socket.Socket) {
 
 func (s *side) init() {
 	s.wake = make(chan struct{}, 1)
-	s.deadline.init()
+	s.deadline.notify = s.notify
 }
 
 const (
@@ -72,38 +72,27 @@ func (s *side) notify() {
 
 // close ends the waits; it reports whether it is the first to.
 func (p *pollDesc) close(s *socket.Socket) bool {
-	if p.once.Swap(true) {
+	if p.closed.Swap(true) {
 		return false
 	}
-	close(p.closed)
 	s.Sk.WQ.EventUnregister(&p.entry)
 	p.read.deadline.stop()
 	p.write.deadline.stop()
+	p.read.notify()
+	p.write.notify()
 	return true
 }
 
 // check returns net.ErrClosed after close and os.ErrDeadlineExceeded after
 // the deadline, whether or not the call could go on.
 func (p *pollDesc) check(s *side) error {
-	if p.once.Load() {
+	if p.closed.Load() {
 		return net.ErrClosed
 	}
-	if s.deadline.passed() {
+	if s.deadline.past.Load() {
 		return os.ErrDeadlineExceeded
 	}
 	return nil
-}
-
-// wait sleeps until something happens on the side.
-func (p *pollDesc) wait(s *side) error {
-	select {
-	case <-s.wake:
-		return nil
-	case <-s.deadline.done():
-		return os.ErrDeadlineExceeded
-	case <-p.closed:
-		return net.ErrClosed
-	}
 }
 
 // do calls op until it returns something else than EAGAIN, waiting between.
@@ -115,40 +104,23 @@ func (p *pollDesc) do(s *side, op func() (int, error)) (int, error) {
 		}
 		n, err := op()
 		if err != errno.EAGAIN {
-			if err != nil && p.once.Load() {
+			if err != nil && p.closed.Load() {
 				// What the socket says once closed is not the reader's.
 				return n, net.ErrClosed
 			}
 			return n, err
 		}
-		if err := p.wait(s); err != nil {
-			return 0, err
-		}
+		<-s.wake
 	}
 }
 
-// A deadline is a channel that is closed at a time which may be moved, even
-// while it is waited for.
+// A deadline is a time that may be moved, even while it is waited for.
 type deadline struct {
+	notify func() // called once it has passed
+
 	mu    sync.Mutex
 	timer *time.Timer
-	past  atomic.Pointer[chan struct{}] // closed once passed
-}
-
-func (d *deadline) init() {
-	c := make(chan struct{})
-	d.past.Store(&c)
-}
-
-func (d *deadline) done() <-chan struct{} { return *d.past.Load() }
-
-func (d *deadline) passed() bool {
-	select {
-	case <-d.done():
-		return true
-	default:
-		return false
-	}
+	past  atomic.Bool
 }
 
 // set moves the deadline to t; the zero time is never.
@@ -156,11 +128,7 @@ func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.stopLocked()
-	c := *d.past.Load()
-	if d.passed() {
-		c = make(chan struct{})
-		d.past.Store(&c)
-	}
+	d.past.Store(false)
 	if t.IsZero() {
 		return
 	}
@@ -172,13 +140,19 @@ func (d *deadline) set(t time.Time) {
 			// A timer that fired while it was being replaced counts no more.
 			if d.timer == timer {
 				d.timer = nil
-				close(c)
+				d.pass()
 			}
 		})
 		d.timer = timer
 		return
 	}
-	close(c)
+	d.pass()
+}
+
+// pass notes that the deadline is over. mu is held.
+func (d *deadline) pass() {
+	d.past.Store(true)
+	d.notify()
 }
 
 func (d *deadline) stop() {

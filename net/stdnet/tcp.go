@@ -150,7 +150,7 @@ func (c *TCPConn) CloseRead() error { return c.shutdown(socket.SHUT_RD) }
 func (c *TCPConn) CloseWrite() error { return c.shutdown(socket.SHUT_WR) }
 
 func (c *TCPConn) shutdown(how int) error {
-	if c.pd.once.Load() {
+	if c.pd.closed.Load() {
 		return c.opError("close", net.ErrClosed)
 	}
 	return c.opError("close", syscallError("shutdown", c.s.Shutdown(how)))
@@ -165,7 +165,7 @@ func (c *TCPConn) SetNoDelay(on bool) error {
 // at once and what was written is still delivered, as at first; with zero it
 // is thrown away and the connection reset; otherwise Close waits as long.
 func (c *TCPConn) SetLinger(sec int) error {
-	if c.pd.once.Load() {
+	if c.pd.closed.Load() {
 		return c.opError("set", net.ErrClosed)
 	}
 	var l [8]byte // struct linger
