@@ -93,7 +93,7 @@ type Config struct {
 }
 
 // Device is an ENET. It implements nic.Device, nic.Statistics, nic.Promiscuous,
-// nic.Multicast, nic.MACSetter, nic.ChecksumOffload, nic.SegmentationOffload and nic.Batching.
+// nic.Multicast, nic.MACSetter, nic.ChecksumOffload and nic.Batching.
 type Device struct {
 	c    Config
 	regs mmio.Region
@@ -139,8 +139,6 @@ var (
 	_ nic.MACSetter       = (*Device)(nil)
 	_ nic.ChecksumOffload = (*Device)(nil)
 	_ nic.Batching        = (*Device)(nil)
-
-	_ nic.SegmentationOffload = (*Device)(nil)
 )
 
 // state is where a Device is in its life.

@@ -25,7 +25,7 @@ var faultEvents = [...]struct {
 type counters struct {
 	rxFrames, rxBytes, rxNoBuffer, rxLength, rxFCS, rxOverrun atomic.Uint64
 	txFrames, txBytes, txFull, txInvalid, txErrors            atomic.Uint64
-	txChecksum, txSegmented                                   atomic.Uint64
+	txChecksum                                                atomic.Uint64
 	interrupts, kicks, kicksSaved, ringErrors, resets         atomic.Uint64
 	faults                                                    [len(faultEvents)]atomic.Uint64
 }
@@ -34,24 +34,23 @@ type counters struct {
 func (d *Device) Stats() nic.Stats {
 	c := &d.stats
 	return nic.Stats{
-		RxFrames:    c.rxFrames.Load(),
-		RxBytes:     c.rxBytes.Load(),
-		RxNoBuffer:  c.rxNoBuffer.Load(),
-		RxLength:    c.rxLength.Load(),
-		RxFCS:       c.rxFCS.Load(),
-		RxOverrun:   c.rxOverrun.Load(),
-		TxFrames:    c.txFrames.Load(),
-		TxBytes:     c.txBytes.Load(),
-		TxChecksum:  c.txChecksum.Load(),
-		TxSegmented: c.txSegmented.Load(),
-		TxFull:      c.txFull.Load(),
-		TxInvalid:   c.txInvalid.Load(),
-		TxErrors:    c.txErrors.Load(),
-		Interrupts:  c.interrupts.Load(),
-		Kicks:       c.kicks.Load(),
-		KicksSaved:  c.kicksSaved.Load(),
-		RingErrors:  c.ringErrors.Load(),
-		Resets:      c.resets.Load(),
+		RxFrames:   c.rxFrames.Load(),
+		RxBytes:    c.rxBytes.Load(),
+		RxNoBuffer: c.rxNoBuffer.Load(),
+		RxLength:   c.rxLength.Load(),
+		RxFCS:      c.rxFCS.Load(),
+		RxOverrun:  c.rxOverrun.Load(),
+		TxFrames:   c.txFrames.Load(),
+		TxBytes:    c.txBytes.Load(),
+		TxChecksum: c.txChecksum.Load(),
+		TxFull:     c.txFull.Load(),
+		TxInvalid:  c.txInvalid.Load(),
+		TxErrors:   c.txErrors.Load(),
+		Interrupts: c.interrupts.Load(),
+		Kicks:      c.kicks.Load(),
+		KicksSaved: c.kicksSaved.Load(),
+		RingErrors: c.ringErrors.Load(),
+		Resets:     c.resets.Load(),
 	}
 }
 

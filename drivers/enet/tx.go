@@ -55,7 +55,6 @@ type txRing struct {
 	frames     int // since the last that interrupts
 	kickDue    bool
 	pieces     [txPieces]piece
-	headers    [maxHeaders]byte // of a segment that is cut
 	// stopped is set from ErrFull until TransmitReady.
 	stopped bool
 	// timer wakes the goroutine when frames have waited to be taken back; timing
@@ -137,14 +136,11 @@ func (d *Device) transmit(f *nic.TxFrame, done *[reclaimBatch + 1]nic.Owner) (n 
 
 // addTx gives f to the MAC, and says whether memory of it is lent.
 func (d *Device) addTx(f *nic.TxFrame) (lent bool, err error) {
-	if f.Segmentation.Type != nic.SegmentNone {
-		return false, d.addSegments(f)
-	}
 	size := f.Len()
-	if size < nic.HeaderLen || size > d.maxFrame() || len(f.Parts) > maxParts || f.Checksum.End() > size {
+	if size < nic.HeaderLen || size > d.maxFrame() || len(f.Parts) > maxParts || f.Checksum.End() > size || f.Segmentation.Type != nic.SegmentNone {
 		d.stats.txInvalid.Add(1)
-		return false, fmt.Errorf("%w: %d bytes in %d parts with a checksum at %d+%d, want %d to %d in at most %d",
-			nic.ErrFrame, size, len(f.Parts), f.Checksum.Start, f.Checksum.Offset, nic.HeaderLen, d.maxFrame(), maxParts)
+		return false, fmt.Errorf("%w: %d bytes in %d parts with a checksum at %d+%d, to be cut as %+v, want %d to %d in at most %d, whole",
+			nic.ErrFrame, size, len(f.Parts), f.Checksum.Start, f.Checksum.Offset, f.Segmentation, nic.HeaderLen, d.maxFrame(), maxParts)
 	}
 	t := &d.tx
 	software := f.Checksum.Start != 0 && !isIPv4(f)

@@ -3,7 +3,7 @@ package nic
 // ChecksumOffload is implemented by a Device that can take checksums off its Handler's hands.
 type ChecksumOffload interface {
 	// ChecksumOffload says which: tx, that TxFrame.Checksum may be set in TCP
-	// and UDP over IPv4 that is not fragmented; rx, that RxFrame.ChecksumGood may be.
+	// and UDP over IP that is not fragmented; rx, that RxFrame.ChecksumGood may be.
 	ChecksumOffload() (tx, rx bool)
 }
 
@@ -25,7 +25,8 @@ func (c Checksum) End() int {
 }
 
 // SegmentationOffload is implemented by a Device that can cut a long TCP
-// segment into frames, and complete their checksums (Linux: NETIF_F_TSO, NETIF_F_TSO6).
+// segment into frames, and complete their checksums (Linux: NETIF_F_TSO, NETIF_F_TSO6). For others package
+// net/link does it: a driver whose hardware does not need not implement it.
 type SegmentationOffload interface {
 	// SegmentationOffload says for which of TCP over IPv4 and over IPv6
 	// TxFrame.Segmentation may be set. For those TxFrame.Checksum may be set, too,

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"github.com/tamanet/tamanet/drivers/nic"
@@ -68,10 +69,21 @@ func TestFramesDoNotAllocate(t *testing.T) {
 		}
 		reach(t, &r.sent, want)
 	}
+	long := sent{payload: make([]byte, 20000), pieces: 2, mss: 1460, flags: header.TCPFlagAck}
+	var segments stack.PacketBufferList
+	segments.PushBack(long.packet(r.ep))
+	defer segments.DecRef()
+	cut := func() {
+		want := r.sent.Load() + 14
+		if _, err := r.ep.WritePackets(segments); err != nil {
+			t.Fatal(err)
+		}
+		reach(t, &r.sent, want)
+	}
 	for _, tc := range []struct {
 		name string
 		one  func()
-	}{{"receive", receive}, {"transmit", transmit}} {
+	}{{"receive", receive}, {"transmit", transmit}, {"a long segment", cut}} {
 		for range 1000 {
 			tc.one()
 		}

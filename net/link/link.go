@@ -4,7 +4,8 @@
 // Frames are not copied on the way. A device receives into the memory of gVisor
 // buffer views, which become packet buffers; it transmits from the views
 // of a packet buffer, of which it holds a reference until it is done. Checksums of TCP, and
-// cutting its long segments into frames, are left to a device that does them.
+// cutting its long segments into frames, are left to a device that does them, and else are done here, last of all
+// (Linux: GSO), so that the way down the stack is taken once for all frames of a segment.
 //
 // A device with several queue pairs is used with as many as the program has processors: frames of
 // different pairs are delivered side by side, and packets of a flow leave by one pair, in order.

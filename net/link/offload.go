@@ -13,33 +13,27 @@ var _ stack.GSOEndpoint = (*Endpoint)(nil)
 // stays below the 65,535 bytes of an IP packet.
 const gsoMaxSize = 65536
 
-// offloads is what of the device's abilities gVisor can use.
+// offloads is what of the device's abilities gVisor, or package link for it, can use.
 type offloads struct {
-	rxChecksum, segmentation bool
+	rxChecksum, txChecksum, tcp4, tcp6 bool
 }
 
-// findOffloads asks the device. gVisor knows one switch for TCP over IPv4 and IPv6, and with
-// it leaves the checksums of TCP to the device, too. Those of UDP it
+// findOffloads asks the device. To gVisor all devices seem to cut TCP's segments, and to complete their checksums: what
+// one does not do is done in transmitCut. The checksums of UDP gVisor
 // would leave also where it cuts a datagram into fragments, which no device can
 // complete; so they are not (stack.CapabilityTXChecksumOffload).
 func findOffloads(dev nic.Device) (o offloads) {
 	if d, ok := dev.(nic.ChecksumOffload); ok {
-		_, o.rxChecksum = d.ChecksumOffload()
+		o.txChecksum, o.rxChecksum = d.ChecksumOffload()
 	}
 	if d, ok := dev.(nic.SegmentationOffload); ok {
-		tcp4, tcp6 := d.SegmentationOffload()
-		o.segmentation = tcp4 && tcp6
+		o.tcp4, o.tcp6 = d.SegmentationOffload()
 	}
 	return o
 }
 
 // SupportedGSO implements stack.GSOEndpoint.
-func (e *Endpoint) SupportedGSO() stack.SupportedGSO {
-	if e.offloads.segmentation {
-		return stack.HostGSOSupported
-	}
-	return stack.GSONotSupported
-}
+func (e *Endpoint) SupportedGSO() stack.SupportedGSO { return stack.HostGSOSupported }
 
 // GSOMaxSize implements stack.GSOEndpoint.
 func (e *Endpoint) GSOMaxSize() uint32 { return gsoMaxSize }

@@ -69,8 +69,11 @@ func TestTCPWithOffloads(t *testing.T) {
 		{"all but large receive", v4, 1500, 256, allOffload, virtionet.FeatureGuestCsum | virtionet.FeatureMrgRxbuf, true, true, false},
 		{"all but mergeable buffers", v4, 1500, 256, allOffload, allOffload &^ virtionet.FeatureMrgRxbuf, true, true, false},
 		{"receiver's only", v4, 1500, 256, 0, allOffload, false, false, false},
-		{"without TSO6", v4, 1500, 256, allOffload &^ virtionet.FeatureHostTSO6, allOffload, false, false, false},
-		{"checksum only", v4, 1500, 256, virtionet.FeatureCsum, virtionet.FeatureGuestCsum, false, false, false},
+		{"without TSO6", v4, 1500, 256, allOffload &^ virtionet.FeatureHostTSO6, allOffload, true, true, true},
+		{"without TSO6, IPv6", v6, 1500, 256, allOffload &^ virtionet.FeatureHostTSO6, allOffload, false, true, false},
+		{"none, IPv6", v6, 1500, 256, 0, 0, false, false, false},
+		{"none, jumbo frames and tiny rings", v4, 9000, 8, 0, 0, false, false, false},
+		{"checksum only", v4, 1500, 256, virtionet.FeatureCsum, virtionet.FeatureGuestCsum, false, true, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := newHostOver(t, tc.addrs[0], tc.mtu, tc.ring, tc.from)

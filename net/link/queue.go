@@ -24,10 +24,16 @@ type queue struct {
 	ready atomic.Uint32
 
 	mu       sync.Mutex
-	pkts     []*stack.PacketBuffer // a circular buffer
+	pkts     []waiting // a circular buffer
 	first, n int
 	draining bool
 	closed   bool
+}
+
+// waiting is a packet that waits, with a reference, and how many of the frames that it is cut into were sent.
+type waiting struct {
+	pkt  *stack.PacketBuffer
+	sent int
 }
 
 // start starts the device with a queue for each pair that is worth it.

@@ -13,13 +13,13 @@ type Stats struct {
 	// shorter than an Ethernet header, RxOtherHost ones are for other
 	// stations: all were dropped.
 	RxDetached, RxShort, RxOtherHost uint64
-	// TxPackets were given to the device.
+	// TxPackets were given to the device, a long segment as one.
 	TxPackets uint64
 	// TxQueued of them waited for room in its ring.
 	TxQueued uint64
 	// TxQueueFull packets were refused for a full queue: the writer was told.
 	TxQueueFull uint64
-	// TxCopied packets had more parts than the device gathers, and were copied into one.
+	// TxCopied packets, or frames of one, had more parts than the device gathers, and were copied into one.
 	TxCopied uint64
 	// TxInvalid packets the device could not send, TxClosed ones came after
 	// Close, TxFailed ones when the device had been given up.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"sync"
 
-	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
@@ -34,7 +33,8 @@ const tcpQueueFactor = 16
 // scratch is what one transmission needs besides the packet.
 type scratch struct {
 	frame nic.TxFrame
-	parts [][]byte
+	// parts are those of the frame, packet those of a packet that is cut into several.
+	parts, packet [][]byte
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -58,13 +58,14 @@ func (e *Endpoint) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) 
 
 // write sends pkt, or queues it behind others.
 func (q *queue) write(s *scratch, pkt *stack.PacketBuffer, more bool) tcpip.Error {
+	w := waiting{pkt: pkt}
 	if !q.waiting.Load() {
-		err := q.transmit(s, pkt, more)
+		err := q.transmit(s, &w, more)
 		if !errors.Is(err, nic.ErrFull) {
 			return q.e.outcome(err)
 		}
 	}
-	first, err := q.enqueue(pkt)
+	first, err := q.enqueue(w)
 	if first {
 		// There may be room again, and TransmitReady have come and found nothing, before pkt
 		// was in the queue. Either it goes now, or TransmitReady is still to come.
@@ -92,32 +93,19 @@ func (e *Endpoint) outcome(err error) tcpip.Error {
 	}
 }
 
-// transmit gives pkt to the device as it lies in memory.
-func (q *queue) transmit(s *scratch, pkt *stack.PacketBuffer, more bool) error {
-	s.parts = appendParts(s.parts[:0], pkt)
-	if len(s.parts) > q.e.info.MaxParts {
-		return q.transmitCopy(s, pkt, more)
+// transmit gives a packet to the device as it lies in memory, cut into frames where that is not left to the device.
+// When the device takes only some of the frames, w says how many.
+func (q *queue) transmit(s *scratch, w *waiting, more bool) (err error) {
+	pkt := w.pkt
+	if c, ok := q.e.offloads.cuts(pkt); ok {
+		w.sent, err = q.transmitCut(s, &c, pkt, w.sent, more)
+		return err
 	}
+	s.parts = appendParts(s.parts[:0], pkt)
 	s.frame = nic.TxFrame{Parts: s.parts, Owner: pkt.IncRef(), More: more, Queue: q.index}
 	offload(&s.frame, pkt)
-	err := q.e.dev.Transmit(&s.frame)
-	if err != nil {
+	if err = q.transmitFrame(s); err != nil {
 		pkt.DecRef()
-	}
-	s.clear()
-	return err
-}
-
-// transmitCopy gives the device one piece where it cannot gather as many as pkt has.
-func (q *queue) transmitCopy(s *scratch, pkt *stack.PacketBuffer, more bool) error {
-	q.e.stats.txCopied.Add(1)
-	whole := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithView(pkt.ToView())})
-	s.parts = appendParts(s.parts[:0], whole)
-	s.frame = nic.TxFrame{Parts: s.parts, Owner: whole, More: more, Queue: q.index}
-	offload(&s.frame, pkt)
-	err := q.e.dev.Transmit(&s.frame)
-	if err != nil {
-		whole.DecRef()
 	}
 	s.clear()
 	return err
@@ -126,6 +114,7 @@ func (q *queue) transmitCopy(s *scratch, pkt *stack.PacketBuffer, more bool) err
 // clear lets go of the packet's memory, which a pooled scratch would keep reachable.
 func (s *scratch) clear() {
 	clear(s.parts)
+	clear(s.packet)
 	s.frame = nic.TxFrame{}
 }
 
@@ -144,8 +133,8 @@ func appendParts(parts [][]byte, pkt *stack.PacketBuffer) [][]byte {
 	return parts
 }
 
-// enqueue puts pkt behind the others that wait and says whether there were none.
-func (q *queue) enqueue(pkt *stack.PacketBuffer) (first bool, err tcpip.Error) {
+// enqueue puts a packet behind the others that wait and says whether there were none.
+func (q *queue) enqueue(w waiting) (first bool, err tcpip.Error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
@@ -153,7 +142,7 @@ func (q *queue) enqueue(pkt *stack.PacketBuffer) (first bool, err tcpip.Error) {
 		return false, &tcpip.ErrClosedForSend{}
 	}
 	limit := q.e.opts.QueueLen
-	if pkt.TransportProtocolNumber == header.TCPProtocolNumber {
+	if w.pkt.TransportProtocolNumber == header.TCPProtocolNumber {
 		limit *= tcpQueueFactor
 	}
 	if q.n >= limit {
@@ -163,7 +152,8 @@ func (q *queue) enqueue(pkt *stack.PacketBuffer) (first bool, err tcpip.Error) {
 	if q.n == len(q.pkts) {
 		q.grow()
 	}
-	q.pkts[(q.first+q.n)%len(q.pkts)] = pkt.IncRef()
+	w.pkt.IncRef()
+	q.pkts[(q.first+q.n)%len(q.pkts)] = w
 	q.n++
 	q.waiting.Store(true)
 	q.e.stats.txQueued.Add(1)
@@ -172,7 +162,7 @@ func (q *queue) enqueue(pkt *stack.PacketBuffer) (first bool, err tcpip.Error) {
 
 // grow makes room for as many packets again as the queue holds.
 func (q *queue) grow() {
-	pkts := make([]*stack.PacketBuffer, max(64, 2*len(q.pkts)))
+	pkts := make([]waiting, max(64, 2*len(q.pkts)))
 	n := copy(pkts, q.pkts[q.first:])
 	copy(pkts[n:], q.pkts[:q.first])
 	q.pkts, q.first = pkts, 0
@@ -191,18 +181,18 @@ func (q *queue) drain() {
 	defer scratches.Put(s)
 	for {
 		seen := q.ready.Load()
-		pkt, more := q.beginDrain()
-		if pkt == nil {
+		w, more := q.beginDrain()
+		if w.pkt == nil {
 			return
 		}
-		err := q.transmit(s, pkt, more)
+		err := q.transmit(s, &w, more)
 		full := errors.Is(err, nic.ErrFull)
 		if !full {
 			q.e.outcome(err)
 		}
-		q.endDrain(full)
+		q.endDrain(full, w.sent)
 		if !full {
-			pkt.DecRef()
+			w.pkt.DecRef()
 		} else if q.ready.Load() == seen {
 			return
 		}
@@ -211,25 +201,26 @@ func (q *queue) drain() {
 
 // beginDrain returns the first waiting packet and whether another follows it.
 // The packet stays in the queue until endDrain.
-func (q *queue) beginDrain() (pkt *stack.PacketBuffer, more bool) {
+func (q *queue) beginDrain() (w waiting, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.draining || q.n == 0 {
-		return nil, false
+		return w, false
 	}
 	q.draining = true
 	return q.pkts[q.first], q.n > 1
 }
 
-// endDrain takes the first packet off the queue, unless it is to stay there.
-func (q *queue) endDrain(stay bool) {
+// endDrain takes the first packet off the queue, unless it is to stay there for what is not sent of it.
+func (q *queue) endDrain(stay bool, sent int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.draining = false
 	if stay {
+		q.pkts[q.first].sent = sent
 		return
 	}
-	q.pkts[q.first] = nil
+	q.pkts[q.first] = waiting{}
 	q.first = (q.first + 1) % len(q.pkts)
 	q.n--
 	q.waiting.Store(q.n > 0)
