@@ -17,8 +17,9 @@ type coalescer struct {
 	gro gro.GRO
 	on  bool
 	up  delivery
-	// held is set once something of this batch may be held back.
+	// held is set once GRO may hold something of this batch back. ack is held back otherwise.
 	held bool
+	ack  heldACK
 }
 
 // ackLen is the most that a packet without payload has in bytes: it is not worth a look when nothing is held
@@ -42,6 +43,7 @@ func (e *Endpoint) batches(dev nic.Device) {
 
 // endBatch delivers what was held back.
 func (c *coalescer) endBatch() {
+	c.flushACK()
 	if c.held {
 		c.held = false
 		c.gro.Flush()
@@ -50,15 +52,52 @@ func (c *coalescer) endBatch() {
 
 // deliver hands a packet to the stack, or holds one for this host back for a moment.
 func (c *coalescer) deliver(d *attached, pkt *stack.PacketBuffer, checksumGood bool) {
-	pkt.RXChecksumValidated = checksumGood
 	up := &c.up
 	up.attached = d
-	if !c.on || pkt.PktType != tcpip.PacketHost || !c.held && pkt.Data().Size() <= ackLen || !checksumGood && !goodTCP4(pkt) {
+	good, small := checksumGood, pkt.Data().Size() <= ackLen
+	if c.on && pkt.PktType == tcpip.PacketHost {
+		good = good || goodTCP4(pkt)
+	}
+	pkt.RXChecksumValidated = good
+	if c.holdACK(pkt, good && small && !c.held) {
+		return
+	}
+	c.flushACK()
+	if !c.on || pkt.PktType != tcpip.PacketHost || !good || !c.held && small {
 		up.DeliverNetworkPacket(pkt.NetworkProtocolNumber, pkt)
 		return
 	}
-	pkt.RXChecksumValidated, c.held = true, true
+	c.held = true
 	c.gro.Enqueue(pkt)
+}
+
+// holdACK holds pkt back if it is an acknowledgement alone, in place of one that it replaces.
+func (c *coalescer) holdACK(pkt *stack.PacketBuffer, may bool) bool {
+	if !may || !c.on || pkt.PktType != tcpip.PacketHost {
+		return false
+	}
+	a, ok := parseACK(pkt)
+	if !ok {
+		return false
+	}
+	if a.replaces(&c.ack) {
+		c.up.e.stats.rxACKsJoined.Add(1)
+		c.ack.pkt.DecRef()
+		c.ack = heldACK{}
+	}
+	c.flushACK()
+	pkt.IncRef()
+	c.ack = a
+	return true
+}
+
+// flushACK delivers the acknowledgement that is held back.
+func (c *coalescer) flushACK() {
+	if pkt := c.ack.pkt; pkt != nil {
+		c.ack = heldACK{}
+		c.up.DeliverNetworkPacket(pkt.NetworkProtocolNumber, pkt)
+		pkt.DecRef()
+	}
 }
 
 // goodTCP4 says whether pkt is TCP over IPv4, in one piece, with both checksums right. GRO looks for itself, but

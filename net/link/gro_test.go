@@ -51,7 +51,7 @@ func TestSegmentsOfABatchAreJoined(t *testing.T) {
 		{"the last pushes", [][]byte{segment(1, ack, part), segment(1001, ack|header.TCPFlagPsh, part)}, 1, []int{2000}},
 		{"a gap", [][]byte{segment(1, ack, part), segment(2001, ack, part)}, 1, []int{1000, 1000}},
 		{"a wrong checksum", [][]byte{segment(1, ack, part), segment(1001, ack, part), bad}, 1, []int{1000, 2000}},
-		{"no payload", [][]byte{segment(1, ack, nil)}, 1, []int{0}},
+		{"no payload", [][]byte{segment(1, ack, nil)}, 0, []int{0}},
 		{"one", [][]byte{segment(1, ack, part)}, 0, []int{1000}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -3,7 +3,7 @@ package link
 import "sync/atomic"
 
 type counters struct {
-	rxDetached, rxShort, rxOtherHost                                          atomic.Uint64
+	rxDetached, rxShort, rxOtherHost, rxACKsJoined                            atomic.Uint64
 	txPackets, txQueued, txQueueFull, txCopied, txInvalid, txClosed, txFailed atomic.Uint64
 }
 
@@ -13,6 +13,8 @@ type Stats struct {
 	// shorter than an Ethernet header, RxOtherHost ones are for other
 	// stations: all were dropped.
 	RxDetached, RxShort, RxOtherHost uint64
+	// RxACKsJoined acknowledgements of TCP were not delivered, for the next of the batch said more.
+	RxACKsJoined uint64
 	// TxPackets were given to the device, a long segment as one.
 	TxPackets uint64
 	// TxQueued of them waited for room in its ring.
@@ -30,15 +32,16 @@ type Stats struct {
 func (e *Endpoint) Stats() Stats {
 	c := &e.stats
 	return Stats{
-		RxDetached:  c.rxDetached.Load(),
-		RxShort:     c.rxShort.Load(),
-		RxOtherHost: c.rxOtherHost.Load(),
-		TxPackets:   c.txPackets.Load(),
-		TxQueued:    c.txQueued.Load(),
-		TxQueueFull: c.txQueueFull.Load(),
-		TxCopied:    c.txCopied.Load(),
-		TxInvalid:   c.txInvalid.Load(),
-		TxClosed:    c.txClosed.Load(),
-		TxFailed:    c.txFailed.Load(),
+		RxDetached:   c.rxDetached.Load(),
+		RxShort:      c.rxShort.Load(),
+		RxOtherHost:  c.rxOtherHost.Load(),
+		RxACKsJoined: c.rxACKsJoined.Load(),
+		TxPackets:    c.txPackets.Load(),
+		TxQueued:     c.txQueued.Load(),
+		TxQueueFull:  c.txQueueFull.Load(),
+		TxCopied:     c.txCopied.Load(),
+		TxInvalid:    c.txInvalid.Load(),
+		TxClosed:     c.txClosed.Load(),
+		TxFailed:     c.txFailed.Load(),
 	}
 }
