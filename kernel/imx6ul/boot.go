@@ -11,6 +11,7 @@ import (
 	"github.com/usbarmory/tamago/arm"
 
 	"github.com/tamanet/tamanet/drivers/dma"
+	"github.com/tamanet/tamanet/kernel/boot"
 )
 
 // What the Go runtime is given, see package runtime/goos. cpuinit replaces ramSize

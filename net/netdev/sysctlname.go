@@ -28,12 +28,12 @@ type setting struct {
 // sysctls are the settings by their names in Linux (Documentation/networking/ip-sysctl.rst,
 // Documentation/admin-guide/sysctl/net.rst).
 var sysctls = map[string]setting{
-	"net.core.somaxconn":                  number(1, math.MaxUint16, func(c *Sysctl) *atomic.Int32 { return &c.SoMaxConn }),
-	"net.core.rmem_max":                   number(1, math.MaxInt32/2, func(c *Sysctl) *atomic.Int32 { return &c.RmemMax }),
-	"net.core.wmem_max":                   number(1, math.MaxInt32/2, func(c *Sysctl) *atomic.Int32 { return &c.WmemMax }),
-	"net.ipv4.ip_unprivileged_port_start": number(0, math.MaxUint16, func(c *Sysctl) *atomic.Int32 { return &c.UnprivilegedPortStart }),
-	"net.ipv4.ip_nonlocal_bind":           flag(func(c *Sysctl) *atomic.Bool { return &c.NonlocalBind }),
-	"net.ipv6.bindv6only":                 flag(func(c *Sysctl) *atomic.Bool { return &c.BindV6Only }),
+	"net.core.somaxconn":                  int32Setting(1, math.MaxUint16, func(c *Sysctl) *atomic.Int32 { return &c.SoMaxConn }),
+	"net.core.rmem_max":                   int32Setting(1, math.MaxInt32/2, func(c *Sysctl) *atomic.Int32 { return &c.RmemMax }),
+	"net.core.wmem_max":                   int32Setting(1, math.MaxInt32/2, func(c *Sysctl) *atomic.Int32 { return &c.WmemMax }),
+	"net.ipv4.ip_unprivileged_port_start": int32Setting(0, math.MaxUint16, func(c *Sysctl) *atomic.Int32 { return &c.UnprivilegedPortStart }),
+	"net.ipv4.ip_nonlocal_bind":           boolSetting(func(c *Sysctl) *atomic.Bool { return &c.NonlocalBind }),
+	"net.ipv6.bindv6only":                 boolSetting(func(c *Sysctl) *atomic.Bool { return &c.BindV6Only }),
 	"net.ipv4.tcp_mem":                    {getMem, setMem},
 	"net.ipv4.tcp_congestion_control":     {getCongestion, setCongestion},
 	"net.ipv4.tcp_recovery": tcpNumber(0, 7, func(v int64) tcpip.TCPRecovery { return tcpip.TCPRecovery(v) },
@@ -109,8 +109,8 @@ func bit(v bool) int64 {
 	return 0
 }
 
-// number is a setting of Sysctl.
-func number(least, most int64, field func(*Sysctl) *atomic.Int32) setting {
+// int32Setting is a setting of Sysctl.
+func int32Setting(least, most int64, field func(*Sysctl) *atomic.Int32) setting {
 	return setting{
 		func(s *Stack) (string, error) { return fmt.Sprint(field(&s.Sysctl).Load()), nil },
 		func(s *Stack, value string) error {
@@ -123,8 +123,8 @@ func number(least, most int64, field func(*Sysctl) *atomic.Int32) setting {
 	}
 }
 
-// flag is a setting of Sysctl that is 0 or 1.
-func flag(field func(*Sysctl) *atomic.Bool) setting {
+// boolSetting is a setting of Sysctl that is 0 or 1.
+func boolSetting(field func(*Sysctl) *atomic.Bool) setting {
 	return setting{
 		func(s *Stack) (string, error) { return fmt.Sprint(bit(field(&s.Sysctl).Load())), nil },
 		func(s *Stack, value string) error {
