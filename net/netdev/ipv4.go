@@ -87,9 +87,9 @@ func (e *ipv4Interface) look() {
 		if a.Address == header.IPv4Broadcast || subnet.IsBroadcast(a.Address) {
 			continue
 		}
-		i := ifaddr{local: number(a.Address)}
+		i := ifaddr{local: asUint32(a.Address)}
 		if b := subnet.Broadcast(); subnet.IsBroadcast(b) {
-			i.broadcast = number(b)
+			i.broadcast = asUint32(b)
 		}
 		list = append(list, i)
 	}
@@ -98,7 +98,7 @@ func (e *ipv4Interface) look() {
 	}
 }
 
-func number(a tcpip.Address) uint32 {
+func asUint32(a tcpip.Address) uint32 {
 	b := a.As4()
 	return binary.BigEndian.Uint32(b[:])
 }
