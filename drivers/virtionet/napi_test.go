@@ -65,6 +65,7 @@ func TestIdleDeviceSleeps(t *testing.T) {
 		}
 	}
 	r.echo(t, "x")
+	r.spin(t, "the poll's end", func() bool { return !r.Queue(0).NoInterrupt() })
 	before := r.dev.Stats().Interrupts
 	if err := r.send("x"); err != nil {
 		t.Fatal(err)

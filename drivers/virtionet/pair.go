@@ -31,6 +31,9 @@ type pair struct {
 		size    int
 		missing int
 		skip    bool
+		// renewed is how many buffers were replaced since the device was last asked whether
+		// it waits for some.
+		renewed int
 		seg     [1]virtio.Segment
 	}
 
@@ -173,7 +176,8 @@ func (p *pair) poll() bool {
 		return false
 	}
 	p.rx.q.DisableInterrupts()
-	for {
+	// others is set when the rings were empty and the others had their turn.
+	for others := false; ; {
 		if p.index == 0 && p.d.configDue.Swap(false) {
 			p.d.configChanged()
 		}
@@ -188,9 +192,19 @@ func (p *pair) poll() bool {
 			return false
 		case received == pollBudget:
 			// There is no sysmon to take the processor away from here.
+			p.kickRx()
 			runtime.Gosched()
-		case received == 0 && sent == 0:
+		case received != 0 || sent != 0:
+			others = false
+		case !others:
+			// While those are busy that were woken by what came, more comes, and what they
+			// send leaves: it needs no interrupt.
+			others = true
+			p.kickRx()
+			runtime.Gosched()
+		default:
 			// Both rings are looked at once more after their interrupts are on.
+			p.rx.renewed = 0
 			if !p.rx.q.EnableInterrupts() && !p.endPoll(late) {
 				return true
 			}

@@ -62,7 +62,8 @@ func (p *pair) addRx(b nic.Buffer) error {
 }
 
 // receive hands received frames to the handler, from up to budget used buffers, and says how
-// many it took. An error says that the device must be reset.
+// many it took. The device sees buffers in their place, of which the end of the poll notifies it if it
+// has waited for them. An error says that the device must be reset.
 func (p *pair) receive(budget int) (n int, err error) {
 	for n < budget && err == nil {
 		var head, written int
@@ -74,7 +75,8 @@ func (p *pair) receive(budget int) (n int, err error) {
 		p.rx.bufs[head] = nil
 		err = p.take(b, written)
 	}
-	p.rx.q.Kick()
+	p.rx.q.Publish()
+	p.rx.renewed += n
 	if n > 0 && p.index == 0 && p.d.batchEnd != nil {
 		p.d.batchEnd()
 	}
@@ -82,6 +84,15 @@ func (p *pair) receive(budget int) (n int, err error) {
 		err = nil
 	}
 	return n, err
+}
+
+// kickRx notifies the device if it waits for buffers. It cannot while fewer were replaced than leave enough for
+// the longest frame in the ring, which was full before: then there is no need to look.
+func (p *pair) kickRx() {
+	if p.rx.renewed+maxRxParts >= p.rx.q.Size() {
+		p.rx.renewed = 0
+		p.rx.q.Kick()
+	}
 }
 
 // OnBatchEnd implements nic.Batching: a batch is what one look at the ring finds, of the first pair.

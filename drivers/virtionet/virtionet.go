@@ -24,7 +24,8 @@
 //	mq                  several queue pairs, if the handler asks for them
 //
 // Each pair has a goroutine, which waits for the interrupt and then, as Linux's NAPI does, polls with
-// interrupts off until both rings are empty, switches them on and looks once more.
+// interrupts off until both rings are empty, lets other goroutines have their turn, and when there is nothing
+// new then switches interrupts on and looks once more.
 // Transmitted frames are taken back by the next Transmit or by that goroutine; an
 // interrupt for them is asked for only when the ring fills, or when nothing else has come
 // by within a few milliseconds. A device that has sent nothing by then is notified again. Idle, it does nothing at all. Where a transport has an interrupt for
