@@ -81,21 +81,24 @@ func open(f *pci.Function, disable virtio.Features) (nic.Device, error) {
 		Name:      name,
 		Disable:   disable,
 	}
-	if err := interrupts(t, name, &config); err != nil {
+	release, err := interrupts(t, name, &config)
+	if err != nil {
 		f.Disable()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	d, err := virtionet.New(config)
 	if err != nil {
 		f.Disable()
+		release()
 		return nil, err
 	}
 	return d, nil
 }
 
 // interrupts gives a device its lines: by MSI-X one for the configuration and one for
-// each pair of queues, or else that of its pin for everything.
-func interrupts(t *virtio.PCI, name string, c *virtionet.Config) error {
+// each pair of queues, of as many as there are lines left for, or else that of its pin for everything. release
+// takes the lines back.
+func interrupts(t *virtio.PCI, name string, c *virtionet.Config) (release func(), err error) {
 	table, err := t.MSIX()
 	if err != nil {
 		return pin(t, name, c)
@@ -108,6 +111,9 @@ func interrupts(t *virtio.PCI, name string, c *virtionet.Config) error {
 	lines, err := amd64.AllocateMSI(n)
 	if err != nil {
 		return pin(t, name, c)
+	}
+	if len(lines) < n {
+		pc.Warn("%s: interrupt lines are left for %d pairs of queues, not for %d", name, len(lines)-1, n-1)
 	}
 	var messages []pci.Message
 	for i, l := range lines {
@@ -122,26 +128,34 @@ func interrupts(t *virtio.PCI, name string, c *virtionet.Config) error {
 		c.QueueInterrupts = append(c.QueueInterrupts, l)
 	}
 	t.UseMSIX(table, messages)
-	return nil
+	return func() {
+		for _, l := range lines {
+			l.SetName("")
+		}
+		amd64.FreeMSI(lines)
+	}, nil
 }
 
 // pins are the lines that are in use.
 var pins = map[irq.Line]string{}
 
 // pin gives a device the line of its interrupt pin.
-func pin(t *virtio.PCI, name string, c *virtionet.Config) error {
+func pin(t *virtio.PCI, name string, c *virtionet.Config) (release func(), err error) {
 	l, ok := pinLine(t.Function())
 	if !ok {
-		return errors.New("neither MSI-X nor an interrupt pin whose line is known")
+		return nil, errors.New("neither MSI-X nor an interrupt pin whose line is known")
 	}
 	if other := pins[l]; other != "" {
-		return fmt.Errorf("its interrupt line %d is shared with %s: give it MSI-X or another slot", l, other)
+		return nil, fmt.Errorf("its interrupt line %d is shared with %s: give it MSI-X or another slot", l, other)
 	}
 	if err := amd64.EnableLine(l); err != nil {
-		return err
+		return nil, err
 	}
 	pins[l] = name
 	l.SetName(name)
 	c.Interrupt = l
-	return nil
+	return func() {
+		delete(pins, l)
+		l.SetName("")
+	}, nil
 }

@@ -72,7 +72,10 @@ func (d *Device) chooseMTU(mtu int) int {
 	case mtu < nic.MinMTU:
 		d.logf("%s: device's MTU %d is below %d, using %d", d.info.Name, mtu, nic.MinMTU, defaultMTU)
 		return defaultMTU
+	case mtu > maxMTU:
+		d.logf("%s: device's MTU %d is above %d, using %d", d.info.Name, mtu, maxMTU, maxMTU)
+		return maxMTU
 	default:
-		return min(mtu, maxMTU)
+		return mtu
 	}
 }

@@ -237,6 +237,9 @@ func TestConfig(t *testing.T) {
 			if i.MTU != tc.mtu || !i.MAC.Unicast() || (i.MAC == testMAC) != tc.mac || r.dev.Link().Up != tc.up {
 				t.Errorf("%+v, link %+v", i, r.dev.Link())
 			}
+			if above := r.logged("is above 9000") == 1; above != (tc.mtu == 9000) {
+				t.Errorf("that the MTU is cut down was said: %v", above)
+			}
 			if !tc.mac && i.MAC[0]&2 == 0 {
 				t.Errorf("random address %v is not a locally administered one", i.MAC)
 			}

@@ -12,12 +12,12 @@ import (
 // local APIC that takes them.
 const msiBase = 0xfee0_0000
 
-// messages is how many lines are given to messages; ioapics' lock guards it.
-var messages int
+// messages are the lines that are given to messages; ioapics' lock guards it.
+var messages [maxLine + 1]bool
 
-// AllocateMSI returns n lines for message signalled interrupts. They are lines that no I/O
-// APIC has, counted down from the last: AddIOAPIC comes first. The error says how many
-// are left.
+// AllocateMSI returns up to n lines for message signalled interrupts, at least two: that of a device, and one for its
+// queues. They are lines that no I/O APIC has, from the last down: AddIOAPIC comes first. FreeMSI takes them
+// back. The error says how many are left.
 func AllocateMSI(n int) ([]irq.Line, error) {
 	ioapics.Lock()
 	defer ioapics.Unlock()
@@ -26,16 +26,29 @@ func AllocateMSI(n int) ([]irq.Line, error) {
 	for _, io := range ioapics.all {
 		first = max(first, int(io.first)+io.lines)
 	}
-	last := maxLine - messages
-	if left := max(0, last-first+1); n > left {
-		return nil, fmt.Errorf("%d interrupt lines for messages are left, want %d", left, n)
+	var lines []irq.Line
+	for l := maxLine; l >= first && len(lines) < n; l-- {
+		if !messages[l] {
+			lines = append(lines, irq.Line(l))
+		}
 	}
-	lines := make([]irq.Line, n)
-	for i := range lines {
-		lines[i] = irq.Line(last - i)
+	if len(lines) < min(n, 2) {
+		return nil, fmt.Errorf("%d interrupt lines for messages are left, want 2", len(lines))
 	}
-	messages += n
+	for _, l := range lines {
+		messages[l] = true
+	}
 	return lines, nil
+}
+
+// FreeMSI gives back lines of AllocateMSI, whose device does not use them any more.
+func FreeMSI(lines []irq.Line) {
+	ioapics.Lock()
+	defer ioapics.Unlock()
+
+	for _, l := range lines {
+		messages[l] = false
+	}
 }
 
 // MSI returns the message that raises a line on the processor with that local APIC, see [NextAPIC]: what a
