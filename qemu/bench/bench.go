@@ -117,7 +117,7 @@ func (b *bench) measure(ctx context.Context) error {
 	}
 	for _, g := range b.guests {
 		b.record(g, "image", float64(g.Image))
-		b.record(g, "packed", float64(g.Packed))
+		b.record(g, "packed", float64(g.packed().Image))
 		if b.Accel != qemu.AccelKVM {
 			b.say("counting the instructions of %s", g.Name)
 			if err := b.count(ctx, g); err != nil {

@@ -1,12 +1,9 @@
 package bench
 
 import (
-	"bytes"
-	"compress/gzip"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,7 +22,7 @@ type Guest struct {
 	Config qemu.Config // without what is the same for all guests
 	MinRAM uint64      // RAM with which it is not even tried to boot, in bytes
 	Image  int64       // bytes that QEMU loads
-	Packed int64       // the same, each part compressed by gzip where it is not yet
+	Packed *Guest      // the same in its self-extracting form; nil where it is that already
 }
 
 // Prepare builds the guests, tamanet first. What it takes comes from the network and from the go command's cache the
@@ -43,7 +40,13 @@ func Prepare(ctx context.Context, o Options) ([]*Guest, error) {
 }
 
 func tamanetGuest(ctx context.Context, o Options) (*Guest, error) {
-	a, err := build.Build(ctx, build.Options{App: filepath.Join(o.Root, app), Board: o.Board, Go: o.Go, Progress: o.Progress})
+	options := build.Options{App: filepath.Join(o.Root, app), Board: o.Board, Go: o.Go, Progress: o.Progress}
+	a, err := build.Build(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	options.Compress = true
+	packed, err := build.Build(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +54,9 @@ func tamanetGuest(ctx context.Context, o Options) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	packed, err := packedSize(a.Path)
-	if err != nil {
-		return nil, err
-	}
-	return &Guest{Name: "tamanet", Config: qemu.Config{Kernel: a.Path, Cmdline: o.Cmdline}, MinRAM: board.MinMem - mib, Image: a.Size, Packed: packed}, nil
+	g := &Guest{Name: "tamanet", Config: qemu.Config{Kernel: a.Path, Cmdline: o.Cmdline}, MinRAM: board.MinMem - mib, Image: a.Size}
+	g.Packed = &Guest{Name: g.Name, Config: qemu.Config{Kernel: packed.Path, Cmdline: o.Cmdline}, MinRAM: g.MinRAM, Image: packed.Size}
+	return g, nil
 }
 
 // linuxGuest makes the guest of Debian's kernel and the server as its init process.
@@ -84,7 +85,7 @@ func linuxGuest(ctx context.Context, o Options) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guest{Name: "Linux", MinRAM: 16 * mib, Image: info.Size() + size, Packed: info.Size() + size}
+	g := &Guest{Name: "Linux", MinRAM: 16 * mib, Image: info.Size() + size}
 	// quiet: a serial console is slow. panic=-1: a kernel that cannot go on reboots at once, which ends QEMU. Linux has
 	// no way to find the TSC's rate on microvm without KVM: there is no PIT for it under ACPI with reduced hardware.
 	words := []string{"console=ttyS0", "quiet", "panic=-1", "ip=10.0.2.15/24"}
@@ -92,17 +93,7 @@ func linuxGuest(ctx context.Context, o Options) (*Guest, error) {
 	return g, nil
 }
 
-// packedSize returns how many bytes gzip makes of a file.
-func packedSize(path string) (int64, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return 0, err
-	}
-	var packed bytes.Buffer
-	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-	if err != nil {
-		return 0, err
-	}
-	_, err = io.Copy(z, bytes.NewReader(b))
-	return int64(packed.Len()), errors.Join(err, z.Close())
+// packed returns the guest in its self-extracting form.
+func (g *Guest) packed() *Guest {
+	return cmp.Or(g.Packed, g)
 }

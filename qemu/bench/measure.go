@@ -22,18 +22,20 @@ type Measure struct {
 // Measures is all that is measured, in the order of the table: first what does not hang on the host's mood.
 var Measures = []Measure{
 	{Key: "i-boot", Name: "instructions to first HTTP response", Less: true, Aim: 0.1},
+	{Key: "i-boot-packed", Name: "  self-extracting image", Less: true, Aim: 0.1},
 	{Key: "i-http", Name: "instructions per HTTP request", Less: true},
 	{Key: "i-fresh", Name: "instructions per fresh connection", Less: true},
 	{Key: "i-udp", Name: "instructions per UDP round trip", Less: true},
 	{Key: "i-in", Name: "instructions per KiB of TCP in", Less: true},
 	{Key: "i-out", Name: "instructions per KiB of TCP out", Less: true},
 	{Key: "image", Name: "image size", Unit: "B", Less: true, Aim: 0.25},
-	{Key: "packed", Name: "image size, compressed by gzip", Unit: "B", Less: true},
+	{Key: "packed", Name: "  self-extracting image", Unit: "B", Less: true, Aim: 0.25},
 	{Key: "ram", Name: "smallest RAM for 100 connections", Unit: "B", Less: true, Aim: 0.25},
 	{Key: "idle-ram", Name: "idle: touched RAM", Unit: "B", Less: true},
 	{Key: "idle-rss", Name: "idle: QEMU's resident memory", Unit: "B", Less: true},
 	{Key: "idle-cpu", Name: "idle: host CPU", Unit: "%", Less: true},
 	{Key: "boot", Name: "boot to first HTTP response", Unit: "s", Less: true, Aim: 0.1},
+	{Key: "boot-packed", Name: "  self-extracting image", Unit: "s", Less: true, Aim: 0.1},
 	{Key: "http-1", Name: "HTTP requests, 1 connection", Unit: "/s", Aim: 2},
 	{Key: "http-1-p50", Name: "  p50", Unit: "s", Less: true},
 	{Key: "http-1-p99", Name: "  p99", Unit: "s", Less: true},
@@ -57,16 +59,19 @@ const bootLimit = 90 * time.Second
 
 // round boots a guest and takes one sample of each measure of a running machine.
 func (b *bench) round(ctx context.Context, g *Guest) error {
-	begin := time.Now()
-	m, err := b.boot(ctx, bootLimit, g, b.Mem)
+	m, took, err := b.answering(ctx, g)
 	if err != nil {
 		return err
 	}
-	defer m.Stop()
-	if _, err := m.get(ctx, "/"); err != nil {
-		return fmt.Errorf("first request: %w", err)
+	b.record(g, "boot", took.Seconds())
+	if g.Packed != nil {
+		m.Stop()
+		if m, took, err = b.answering(ctx, g.Packed); err != nil {
+			return err
+		}
 	}
-	b.record(g, "boot", time.Since(begin).Seconds())
+	b.record(g, "boot-packed", took.Seconds())
+	defer m.Stop()
 	steps := []func(context.Context, *Guest, *machine) error{b.idle, b.http, b.tcp, b.udp}
 	if b.Net == NetWire {
 		steps = steps[1:]
@@ -77,6 +82,20 @@ func (b *bench) round(ctx context.Context, g *Guest) error {
 		}
 	}
 	return nil
+}
+
+// answering boots a guest and returns it once it has answered its first request, which took so long.
+func (b *bench) answering(ctx context.Context, g *Guest, more ...string) (*machine, time.Duration, error) {
+	begin := time.Now()
+	m, err := b.boot(ctx, bootLimit, g, b.Mem, more...)
+	if err != nil {
+		return nil, 0, err
+	}
+	if _, err := m.get(ctx, "/"); err != nil {
+		m.Stop()
+		return nil, 0, fmt.Errorf("first request: %w", err)
+	}
+	return m, time.Since(begin), nil
 }
 
 // idle looks at a machine that has nothing to do.
@@ -185,18 +204,35 @@ const counted, countedShort = 500, 50
 
 // count boots a guest with its instructions counted, and takes the measures of those.
 func (b *bench) count(ctx context.Context, g *Guest) error {
-	socket := filepath.Join(b.dir, "qmp")
-	os.Remove(socket)
 	ctx, cancel := context.WithTimeout(ctx, 4*bootLimit)
 	defer cancel()
-	m, err := b.boot(ctx, bootLimit, g, b.Mem, append(qemu.CountInstructions(), qemu.QMPArgs(socket)...)...)
+	if g.Packed != nil {
+		err := b.counting(ctx, g.Packed, func(_ *machine, _ *qemu.QMP, booted int64) error {
+			b.record(g, "i-boot-packed", float64(booted))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return b.counting(ctx, g, func(m *machine, q *qemu.QMP, booted int64) error {
+		b.record(g, "i-boot", float64(booted))
+		if g.Packed == nil {
+			b.record(g, "i-boot-packed", float64(booted))
+		}
+		return b.countLoads(ctx, g, m, q)
+	})
+}
+
+// counting boots a guest with its instructions counted, and has do look at it. The instructions to its first answer are booted.
+func (b *bench) counting(ctx context.Context, g *Guest, do func(m *machine, q *qemu.QMP, booted int64) error) error {
+	socket := filepath.Join(b.dir, "qmp")
+	os.Remove(socket)
+	m, _, err := b.answering(ctx, g, append(qemu.CountInstructions(), qemu.QMPArgs(socket)...)...)
 	if err != nil {
 		return err
 	}
 	defer m.Stop()
-	if _, err := m.get(ctx, "/"); err != nil {
-		return fmt.Errorf("first request: %w", err)
-	}
 	q, err := qemu.DialQMP(ctx, socket)
 	if err != nil {
 		return err
@@ -206,7 +242,11 @@ func (b *bench) count(ctx context.Context, g *Guest) error {
 	if err != nil {
 		return err
 	}
-	b.record(g, "i-boot", float64(n))
+	return do(m, q, n)
+}
+
+// countLoads counts the instructions for each operation of a load.
+func (b *bench) countLoads(ctx context.Context, g *Guest, m *machine, q *qemu.QMP) error {
 	web, many := m.addr("tcp", 80), budget{time: patience, ops: counted}
 	if b.Short {
 		many.ops = countedShort
