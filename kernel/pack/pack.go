@@ -2,8 +2,8 @@
 // begins with the stub of package unpack, which restores the first one in memory and enters it. It is what a bzImage
 // is to Linux.
 //
-// The format is DEFLATE. Of a kernel of 10.8 MB, which QEMU boots in 65 million instructions, it leaves 4.3 MB and adds 103
-// million; LZ4 leaves 4.8 MB, and zstd 3.5 and LZMA 3.2, but for them Go's standard library has no compressor.
+// The format is DEFLATE. Of a kernel of 10.8 MB, which QEMU boots in 65 million instructions, it leaves 4.3 MB, or 4.1 when calls are made alike first, and adds
+// 103 million; LZ4 leaves 4.8 MB, and zstd 3.5 and LZMA 3.2, but for them Go's standard library has no compressor.
 //
 // A damaged payload is found before anything of it is used, by a sum that any damage within 8 bytes changes, and any
 // other but for one in 2^64. The stub itself and the ELF header, some 2 KB, are not covered.
@@ -151,6 +151,8 @@ type memory struct {
 	start uint64 // physical address
 	data  []byte
 	size  uint64 // in bytes, with what begins as zeros behind data
+
+	code, codeEnd uint64 // offsets in data of what is executable
 }
 
 // load loads the kernel.
@@ -175,6 +177,9 @@ func load(f *elf.File) (m memory, err error) {
 			return m, fmt.Errorf("pack: reading the segment at %#x: %w", p.Paddr, err)
 		}
 		m.data = append(m.data, part...)
+		if p.Flags&elf.PF_X != 0 && m.codeEnd == 0 {
+			m.code, m.codeEnd = offset, offset+p.Filesz
+		}
 		m.size = offset + p.Memsz
 	}
 	if m.size == 0 {
@@ -183,23 +188,37 @@ func load(f *elf.File) (m memory, err error) {
 	return m, nil
 }
 
-// payload returns what the stub unpacks.
+// payload returns what the stub unpacks. It changes m's data.
 func (m *memory) payload(entry uint64) ([]byte, error) {
 	var stream bytes.Buffer
 	z, err := flate.NewWriter(&stream, flate.BestCompression)
 	if err != nil {
 		return nil, err
 	}
+	relateCalls(m.data[m.code:m.codeEnd])
 	_, err = z.Write(m.data)
 	if err := errors.Join(err, z.Close()); err != nil {
 		return nil, fmt.Errorf("pack: compressing: %w", err)
 	}
 	var b []byte
-	for _, v := range []uint64{m.start, uint64(len(m.data)), m.size, entry, uint64(stream.Len())} {
+	for _, v := range []uint64{m.start, uint64(len(m.data)), m.size, entry, uint64(stream.Len()), m.start + m.code, m.start + m.codeEnd} {
 		b = binary.LittleEndian.AppendUint64(b, v)
 	}
 	b = append(b, stream.Bytes()...)
 	return append(b, make([]byte, inputSlack+-len(b)&7)...), nil
+}
+
+// relateCalls adds to the distance of each call instruction its offset in the code: calls of one function look alike
+// then. What only looks like a call is changed as well, and back again by the stub.
+func relateCalls(code []byte) {
+	const opcode, size = 0xe8, 5
+	for i := 0; i+size <= len(code); i++ {
+		if code[i] == opcode {
+			distance := code[i+1 : i+size]
+			binary.LittleEndian.PutUint32(distance, binary.LittleEndian.Uint32(distance)+uint32(i))
+			i += size - 1
+		}
+	}
 }
 
 // sum returns the sum of a payload, whose length is a multiple of 8.

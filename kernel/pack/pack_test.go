@@ -97,7 +97,7 @@ func TestPackedKernel(t *testing.T) {
 		t.Errorf("the message is %q", head[message:codeOffset])
 	}
 
-	out, err := io.ReadAll(flate.NewReader(bytes.NewReader(body[40 : 40+word(body, 32)])))
+	out, err := io.ReadAll(flate.NewReader(bytes.NewReader(body[56 : 56+word(body, 32)])))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,10 +172,18 @@ func TestConstantsAreTheStubs(t *testing.T) {
 	for name, want := range map[string]uint64{
 		"BASE": base, "MESSAGE": message, "CODE": codeOffset, "INFLATE_SLACK": slack, "SUM_FACTOR": sumFactor, "SUM_ROTATE": sumRotate,
 		"GDT": 0, "GDTR": 0x20, "PAYLOAD": 0x30, "PAYLOAD_SIZE": 0x38, "PAYLOAD_SUM": 0x40,
-		"OUT": 0, "OUT_SIZE": 8, "OUT_MEMORY": 16, "ENTRY": 24, "STREAM_SIZE": 32, "STREAM": 40,
+		"OUT": 0, "OUT_SIZE": 8, "OUT_MEMORY": 16, "ENTRY": 24, "STREAM_SIZE": 32, "CODE_START": 40, "CODE_END": 48, "STREAM": 56,
 	} {
 		if have[name] != want {
 			t.Errorf("%s is %#x in unpack.h, %#x here", name, have[name], want)
 		}
+	}
+}
+
+func TestCallsAreMadeAlike(t *testing.T) {
+	code := []byte("\x90\xe8\x10\x00\x00\x00\xe8\x0b\x00\x00\x00\xe8\xe8\xff\xff\xff\xe8\x01\x02\x03")
+	want := "\x90\xe8\x11\x00\x00\x00\xe8\x11\x00\x00\x00\xe8\xf3\xff\xff\xff\xe8\x01\x02\x03"
+	if relateCalls(code); string(code) != want {
+		t.Errorf("got %x, want %x", code, want)
 	}
 }

@@ -22,3 +22,11 @@ bad:
 	RET
 begin:
 #include "inflate_amd64.h"
+
+// func calls(code []byte)
+TEXT ·calls(SB),NOSPLIT,$0-24
+	MOVQ	code_base+0(FP), SI
+	MOVQ	code_len+8(FP), DX
+	ADDQ	SI, DX
+#include "calls_amd64.h"
+	RET

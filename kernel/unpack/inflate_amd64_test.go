@@ -3,6 +3,7 @@ package unpack
 import (
 	"bytes"
 	"compress/flate"
+	"encoding/binary"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -112,6 +113,30 @@ func FuzzInflate(f *testing.F) {
 			t.Errorf("got %d bytes, %v; want %d", len(got), ok, len(want))
 		}
 	})
+}
+
+func TestCalls(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for n := range 300 {
+		code := make([]byte, n)
+		for i := range code {
+			code[i] = byte(r.Uint32())
+			if r.IntN(6) == 0 {
+				code[i] = 0xe8
+			}
+		}
+		changed := append(bytes.Clone(code), bytes.Repeat([]byte{0xe8}, inputSlack)...)
+		for i := 0; i+5 <= n; i++ {
+			if changed[i] == 0xe8 {
+				binary.LittleEndian.PutUint32(changed[i+1:], binary.LittleEndian.Uint32(changed[i+1:])+uint32(i))
+				i += 4
+			}
+		}
+		calls(changed[:n])
+		if !bytes.Equal(changed[:n], code) || !bytes.Equal(changed[n:], bytes.Repeat([]byte{0xe8}, inputSlack)) {
+			t.Errorf("%d bytes: got %x, want %x", n, changed, code)
+		}
+	}
 }
 
 func BenchmarkInflate(b *testing.B) {

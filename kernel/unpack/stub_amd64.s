@@ -64,7 +64,7 @@ page:
 	LEAL	PML4(BX), AX
 	MOVL	AX, CR3
 	MOVL	CR4, AX
-	ORL	$(1<<5), AX		// PAE
+	ORL	$(1<<9 | 1<<5), AX	// OSFXSR, PAE
 	MOVL	AX, CR4
 	MOVL	$MSR_EFER, CX
 	RDMSR
@@ -118,6 +118,12 @@ inflated:
 	SHRQ	$3, CX
 	XORL	AX, AX
 	REP; STOSQ
+
+	MOVQ	CODE_END(SI), DX
+	MOVQ	CODE_START(SI), SI
+#include "calls_amd64.h"
+
+	MOVQ	PAYLOAD(BX), SI
 	MOVL	ENTRY(SI), DI
 	FAR(CODE32, 2, RETFQ)
 
@@ -130,7 +136,7 @@ inflated:
 	ANDL	$~(1<<8), AX
 	WRMSR
 	MOVL	CR4, AX
-	ANDL	$~(1<<5), AX
+	ANDL	$~(1<<9 | 1<<5), AX
 	MOVL	AX, CR4
 	MOVL	$DATA, AX
 	BYTE	$0x8e; BYTE $0xd8	// mov %eax,%ds

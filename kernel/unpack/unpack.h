@@ -23,13 +23,16 @@
 #define CODE 0x100
 
 // Offsets in the payload: where the kernel goes, its size in the image and with the memory that begins as zeros, its
-// entry point, and the stream that inflate makes the kernel of. All but the stream are 8 bytes.
+// entry point, where in memory its code begins and ends, and the stream that inflate makes the kernel of. All but the
+// stream are 8 bytes.
 #define OUT 0
 #define OUT_SIZE 8
 #define OUT_MEMORY 16
 #define ENTRY 24
 #define STREAM_SIZE 32
-#define STREAM 40
+#define CODE_START 40
+#define CODE_END 48
+#define STREAM 56
 
 // SUM_FACTOR and SUM_ROTATE make the sum: for each 8 bytes, XOR, multiply, rotate to the left.
 #define SUM_FACTOR 0x9e3779b97f4a7c15
