@@ -3,7 +3,7 @@
 //
 //	TCP 80   HTTP: / is a short page, /udp the number of datagrams that UDP 9 has taken, /debug/pprof/ as Go has it
 //	TCP 9    greets with a line feed, takes all, then answers with the number of bytes as text, and closes
-//	TCP 19   sends until the client closes
+//	TCP 19   sends until the client closes, and takes nothing
 //	UDP 7    sends each datagram back
 //	UDP 9    takes and counts
 //	UDP 19   a datagram with a number sends datagrams of floodSize bytes back, for so many milliseconds
