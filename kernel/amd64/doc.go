@@ -37,6 +37,10 @@
 // idle sets the processor's bit in idleCPUs before it looks at its wake flag for the
 // last time, and the waker does the two in the other order, so that no wake-up is lost.
 //
+// A goroutine that makes no calls is preempted by an interrupt, of the processor's own tick or sent by another processor
+// whose collector waits for it. The handler has the runtime look at where it was interrupted; at a safe point
+// it goes on in the scheduler, as if it had called it. Handlers have stacks of their own, so nothing of the goroutine's is touched otherwise.
+//
 // Interrupt lines go to the processors by turns, the first line to the first processor, and stay there:
 // a device with a line for each queue spreads its queues. A busy processor that takes a
 // device's interrupt wakes an idle one, which then runs the goroutine that waits.

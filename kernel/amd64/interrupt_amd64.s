@@ -35,6 +35,15 @@
 	MOVL	$LAPIC_EOI, CX	\
 	MOVL	$0, (CX)
 
+// PREEMPT hands what the processor pushed to the runtime, after SAVE: a goroutine that is
+// asked to yield will call the scheduler where it was interrupted.
+#define PREEMPT \
+	LEAQ	128(SP), CX	\
+	MOVQ	·preemptHandler(SB), AX	\
+	TESTQ	AX, AX	\
+	JEQ	2(PC)	\
+	CALL	AX
+
 #define EX	CALL ·exception(SB)
 #define EXC	CALL ·exceptionCode(SB)
 #define LINE	CALL ·lineInterrupt(SB)
@@ -66,12 +75,13 @@ TEXT ·vectorStubs(SB),NOSPLIT|NOFRAME,$0
 	STRAY8; STRAY8; STRAY8; STRAY8; STRAY8; STRAY8
 	STRAY8; STRAY8; STRAY8; STRAY8; STRAY8; STRAY8
 
-	// 240, 241
+	// 240 to 242
 	CALL	·timerInterrupt(SB)
 	CALL	·wakeInterrupt(SB)
+	CALL	·preemptInterrupt(SB)
 
-	// 242 to 254
-	STRAY8; STRAY; STRAY; STRAY; STRAY; STRAY
+	// 243 to 254
+	STRAY8; STRAY; STRAY; STRAY; STRAY
 
 	// 255
 	CALL	·spuriousInterrupt(SB)
@@ -167,7 +177,19 @@ relay:
 	PUSHQ	$SIGURG
 	CALL	os∕signal·Relay(SB)
 	POPQ	AX
+	PREEMPT
 done:
+	EOI
+	RESTORE
+	ADDQ	$8, SP
+	IRETQ
+
+// preemptInterrupt handles another processor's request that a goroutine yields which makes no calls.
+TEXT ·preemptInterrupt(SB),NOSPLIT|NOFRAME,$0
+	SAVE
+	CLD
+	INCQ	cpu_preempts(GS)
+	PREEMPT
 	EOI
 	RESTORE
 	ADDQ	$8, SP

@@ -32,7 +32,7 @@ type cpu struct {
 
 	lines [maxLine + 1]uint64 // interrupts of each line that this processor took
 
-	wakeups, spurious, strays uint64
+	wakeups, preempts, spurious, strays uint64
 
 	// What runtime/goos.Task was told, for a processor that waits for it; fn is set last.
 	sp, gp uintptr
@@ -104,6 +104,7 @@ type Interrupts struct {
 	Timer    uint64 // the local APICs' timers: sleeps and preemption ticks
 	Set      uint64 // how often those timers were set when a processor became idle or woke up
 	Wake     uint64 // sent by another processor, to one that was halted
+	Preempt  uint64 // sent by another processor, to one whose goroutine has to yield
 	Spurious uint64 // withdrawn before they were taken (SDM vol. 3 §10.9)
 	Stray    uint64 // vectors that nothing was set up to raise
 }
@@ -115,6 +116,7 @@ func LocalInterrupts() (i Interrupts) {
 		i.Timer += c.timer.fired
 		i.Set += c.timer.sets
 		i.Wake += c.wakeups
+		i.Preempt += c.preempts
 		i.Spurious += c.spurious
 		i.Stray += c.strays
 	})

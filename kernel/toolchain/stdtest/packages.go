@@ -28,10 +28,9 @@ func Packages(arch string) []string {
 }
 
 // Concurrent returns the patterns of the packages whose tests are run with several
-// processors too. Package runtime is not among them: its tests loop without a call on more processors
-// than there are, and nothing preempts that.
+// processors too.
 func Concurrent() []string {
-	return []string{"sync", "sync/atomic", "time", "context"}
+	return []string{"runtime", "sync", "sync/atomic", "time", "context"}
 }
 
 //go:embed skips.txt

@@ -61,3 +61,16 @@ func TestEndsOnAllProcessors(t *testing.T) {
 		runBoard(t, "exitAll", 42, qemu.Config{CPUs: 2 + i%3})
 	}
 }
+
+// TestPreemptsLoopsWithoutCalls has a collector that waits for goroutines which never call anything.
+func TestPreemptsLoopsWithoutCalls(t *testing.T) {
+	for _, tt := range []struct{ cpus, collections int }{{1, 3}, {2, 20}, {4, 10}} {
+		t.Run(fmt.Sprintf("%d CPUs", tt.cpus), func(t *testing.T) {
+			console := runBoard(t, fmt.Sprintf("preempt:%d", tt.collections), 0, qemu.Config{CPUs: tt.cpus})
+			if !strings.Contains(console, "preempt: done") {
+				t.Error("it did not get to its end")
+			}
+			t.Log(value(t, console, "preempt"))
+		})
+	}
+}

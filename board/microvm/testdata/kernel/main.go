@@ -34,6 +34,7 @@ var table = map[string]func(arg string){
 	"panicOn":  panicOn,
 	"fatalOn":  fatalOn,
 	"faultOn":  faultOn,
+	"preempt":  preempt,
 }
 
 func main() { testkernel.Main(table) }

@@ -25,6 +25,7 @@ const (
 	sigfpe  = 8
 	sigsegv = 11
 	sigalrm = 14
+	sigurg  = 23
 	siTkill = -6
 
 	futexWait = 0 | 128 // private
@@ -55,22 +56,28 @@ type itimerval struct{ interval, value timeval }
 
 // Defined in board_amd64.s.
 func rawSyscall(num, a1, a2, a3, a4 uintptr) uintptr
-func handlers() (fault, tick, restorer uintptr)
+func handlers() (fault, tick, preempt, restorer uintptr)
 
 //go:linkname faultHandler syscall.faultHandler
 func faultHandler() uintptr
 
+//go:linkname preemptHandler syscall.preemptHandler
+func preemptHandler(send func(processor uint64)) uintptr
+
+// Assembly of package runtime.
 var (
-	sigfault uintptr // runtime.sigfault
+	sigfault   uintptr
+	sigpreempt uintptr
 
 	signalStacks [maxProcessors][64 << 10]byte
 )
 
 func init() {
 	sigfault = faultHandler()
-	fault, tick, restorer := handlers()
+	sigpreempt = preemptHandler(preemptProcessor)
+	fault, tick, preempt, restorer := handlers()
 	setSignalStack(0)
-	for sig, handler := range map[uintptr]uintptr{sigbus: fault, sigfpe: fault, sigsegv: fault, sigalrm: tick} {
+	for sig, handler := range map[uintptr]uintptr{sigbus: fault, sigfpe: fault, sigsegv: fault, sigalrm: tick, sigurg: preempt} {
 		act := sigaction{handler: handler, flags: saRestorer | saOnstack | saRestart, restorer: restorer, mask: ^uint64(0)}
 		rawSyscall(sysRtSigaction, sig, uintptr(unsafe.Pointer(&act)), 0, 8)
 	}

@@ -14,14 +14,16 @@ TEXT ·rawSyscall(SB),NOSPLIT,$0-48
 	MOVQ	AX, ret+40(FP)
 	RET
 
-// func handlers() (fault, tick, restorer uintptr)
-TEXT ·handlers(SB),NOSPLIT,$0-24
+// func handlers() (fault, tick, preempt, restorer uintptr)
+TEXT ·handlers(SB),NOSPLIT,$0-32
 	LEAQ	·fault(SB), AX
 	MOVQ	AX, fault+0(FP)
 	LEAQ	·tick(SB), AX
 	MOVQ	AX, tick+8(FP)
+	LEAQ	·preempt(SB), AX
+	MOVQ	AX, preempt+16(FP)
 	LEAQ	·restorer(SB), AX
-	MOVQ	AX, restorer+16(FP)
+	MOVQ	AX, restorer+24(FP)
 	RET
 
 // In struct ucontext.
@@ -77,6 +79,7 @@ deadly:
 // tick(sig DI, info *siginfo SI, context *ucontext DX) is a timer interrupt.
 TEXT ·tick(SB),NOSPLIT|NOFRAME,$0-0
 	SUBQ	$24, SP
+	MOVQ	DX, 16(SP)
 	MOVL	8(SI), AX	// si_code
 	MOVL	AX, 0(SP)
 	CMPL	·nprocs(SB), $0
@@ -85,7 +88,28 @@ TEXT ·tick(SB),NOSPLIT|NOFRAME,$0-0
 relay:
 	MOVQ	$23, 0(SP)	// SIGURG
 	CALL	os∕signal·Relay(SB)
+	MOVQ	16(SP), DX
 	ADDQ	$24, SP
+	JMP	·preempt(SB)
+
+// preempt(sig DI, info *siginfo SI, context *ucontext DX) is an interrupt by another
+// processor, and the end of a tick.
+TEXT ·preempt(SB),NOSPLIT|NOFRAME,$0-0
+	SUBQ	$56, SP
+	MOVQ	DX, 48(SP)
+	MOVQ	UC_RIP(DX), AX
+	MOVQ	AX, 0(SP)
+	MOVQ	UC_RSP(DX), AX
+	MOVQ	AX, 24(SP)
+	LEAQ	0(SP), CX
+	MOVQ	·sigpreempt(SB), R11
+	CALL	R11
+	MOVQ	48(SP), DX
+	MOVQ	0(SP), AX
+	MOVQ	AX, UC_RIP(DX)
+	MOVQ	24(SP), AX
+	MOVQ	AX, UC_RSP(DX)
+	ADDQ	$56, SP
 	RET
 
 TEXT ·restorer(SB),NOSPLIT|NOFRAME,$0-0

@@ -67,6 +67,13 @@ func wake(id uint64) {
 	}
 }
 
+// preemptProcessor raises the interrupt that preempts what a processor runs.
+func preemptProcessor(id uint64) {
+	if tid := tids[id].Load(); tid != 0 {
+		rawSyscall(sysTkill, uintptr(tid), sigurg, 0, 0)
+	}
+}
+
 func task(sp, mp, gp, fn unsafe.Pointer) {
 	id := nprocs.Add(1) - 1
 	p := &procs[id]

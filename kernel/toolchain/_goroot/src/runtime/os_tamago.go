@@ -165,9 +165,11 @@ func write1(fd uintptr, p unsafe.Pointer, n int32) int32 {
 	if fd != 1 && fd != 2 {
 		return -9 // EBADF
 	}
+	mp := acquirem() // a board may lock its console
 	for i := range uintptr(n) {
 		goos.Printk(*(*byte)(add(p, i)))
 	}
+	releasem(mp)
 	return n
 }
 
@@ -214,9 +216,6 @@ func setProcessCPUProfiler(hz int32) {}
 func setThreadCPUProfiler(hz int32)  {}
 func osyield_no_g()                  {}
 func signame(sig uint32) string      { return "" }
-func preemptM(mp *m)                 {}
-
-const preemptMSupported = false
 
 //go:nosplit
 func semacreate(mp *m) {}

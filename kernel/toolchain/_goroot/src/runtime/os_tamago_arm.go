@@ -44,6 +44,15 @@ func cputicks() int64 {
 // R13, R14 and g are preserved, and no other register.
 func CallOnG0()
 
+// Goroutines yield at calls only.
+
+func preemptM(mp *m) {}
+
+const preemptMSupported = false
+
+//go:linkname syscall_preemptHandler syscall.preemptHandler
+func syscall_preemptHandler(send func(processor uint64)) uintptr { return 0 }
+
 // One processor runs the one M.
 
 type thread struct{}

@@ -83,6 +83,89 @@ preempt:
 	MOVQ	CX, g_stackguard0(AX)
 	RET
 
+// The part of the state that XSAVE saves which Go code may change: x87, SSE, AVX and AVX-512,
+// and its size in the standard format, Intel SDM volume 1 §13.4.
+#define XSAVE_STATE	0xe7
+#define XSAVE_SIZE	2688
+#define XSAVE_HEADER	512
+
+// sigpreempt: CX points to what the processor pushed: RIP, CS, RFLAGS, RSP, SS. If the
+// goroutine that was interrupted is asked to yield and is at a safe point, it will call
+// asyncPreempt when the handler returns. All general registers but SP are used; vector
+// registers are preserved. Interrupts are off.
+TEXT runtime·sigpreempt(SB),NOSPLIT|NOFRAME|TOPFRAME,$0-0
+	get_tls(DX)
+	MOVQ	g(DX), AX
+	TESTQ	AX, AX
+	JZ	done
+	MOVQ	g_m(AX), BX
+	CMPQ	m_curg(BX), AX
+	JNE	acknowledge
+	MOVQ	m_p(BX), SI
+	TESTQ	SI, SI
+	JZ	acknowledge
+	CMPB	g_preempt(AX), $0
+	JNE	asked
+	CMPB	p_preempt(SI), $0
+	JNE	asked
+acknowledge:
+	LOCK
+	INCL	m_preemptGen(BX)
+	MOVL	$0, m_signalPending(BX)
+done:
+	RET
+
+asked:
+	// As on Unix, Go code runs on the M's stack for signals.
+	MOVQ	m_gsignal(BX), R14
+	MOVQ	(g_stack+stack_hi)(R14), DI
+	SUBQ	$(XSAVE_SIZE+64), DI
+	ANDQ	$~63, DI
+	MOVQ	SP, XSAVE_SIZE(DI)
+	MOVQ	AX, (XSAVE_SIZE+8)(DI)
+	MOVQ	DI, SP
+	MOVQ	R14, g(DX)
+	MOVQ	AX, R12
+	CMPB	internal∕cpu·X86+const_offsetX86HasAVX(SB), $1
+	JNE	fxsave
+	XORL	AX, AX
+	MOVQ	AX, (XSAVE_HEADER+0)(DI)
+	MOVQ	AX, (XSAVE_HEADER+8)(DI)
+	MOVQ	AX, (XSAVE_HEADER+16)(DI)
+	MOVQ	AX, (XSAVE_HEADER+24)(DI)
+	MOVQ	AX, (XSAVE_HEADER+32)(DI)
+	MOVQ	AX, (XSAVE_HEADER+40)(DI)
+	MOVQ	AX, (XSAVE_HEADER+48)(DI)
+	MOVQ	AX, (XSAVE_HEADER+56)(DI)
+	MOVL	$XSAVE_STATE, AX
+	XORL	DX, DX
+	XSAVE64	(DI)
+	JMP	call
+fxsave:
+	FXSAVE64	(DI)
+call:
+	XORPS	X15, X15
+	MOVQ	R12, AX
+	MOVQ	CX, BX
+	XORL	BP, BP
+	SUBQ	$64, SP		// room for the arguments
+	CALL	·preemptInterrupted<ABIInternal>(SB)
+	LEAQ	64(SP), DI
+	CMPB	internal∕cpu·X86+const_offsetX86HasAVX(SB), $1
+	JNE	fxrstor
+	MOVL	$XSAVE_STATE, AX
+	XORL	DX, DX
+	XRSTOR64	(DI)
+	JMP	restored
+fxrstor:
+	FXRSTOR64	(DI)
+restored:
+	get_tls(DX)
+	MOVQ	(XSAVE_SIZE+8)(DI), AX
+	MOVQ	AX, g(DX)
+	MOVQ	XSAVE_SIZE(DI), SP
+	RET
+
 // sigfault: AX holds the signal, BX the address that faulted, CX points to
 // what the processor pushed: RIP, CS, RFLAGS, RSP, SS. AX is 1 on return when
 // the goroutine will panic, else 0. DX, SI and DI are used too.
