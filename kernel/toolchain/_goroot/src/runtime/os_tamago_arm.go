@@ -6,7 +6,10 @@
 
 package runtime
 
-import "runtime/goos"
+import (
+	"runtime/goos"
+	_ "unsafe" // for linkname
+)
 
 // MemRegion returns the bounds of the RAM that the runtime was given.
 func MemRegion() (start, end uint32) {
