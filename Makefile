@@ -28,7 +28,7 @@ TAMANET := build/tamanet
 help:
 	@echo "make run              build the appliance, boot it in QEMU, print the URL that answers"
 	@echo "make test             every test, kernels booted in QEMU included"
-	@echo "make test-vet         one group of the tests: vet, host, toolchain, e2e, smp, q35, mx6ullevk, usbarmory"
+	@echo "make test-vet         one group of the tests: vet, host, toolchain, e2e, smp, smpq35, q35, mx6ullevk, usbarmory"
 	@echo "make oracle           every scenario of socket calls, on Linux and on tamanet, compared"
 	@echo "make fuzz             every fuzz target for a while; ARGS=--time=10m for longer"
 	@echo "make bench            boot, size, load and instructions beside a Linux guest's; ARGS='--short' or '--net=tap'"

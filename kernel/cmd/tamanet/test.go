@@ -51,8 +51,12 @@ const e2eBoard = "TAMANET_BOARD"
 // e2eCPUs is the environment variable that says how many CPUs its machines have (qemu/e2e, CPUsEnv).
 const e2eCPUs = "TAMANET_CPUS"
 
-// smpTests are the end-to-end tests that are run with several CPUs: those with many connections, much data or none.
-const smpTests = "Bulk|FiftyConnections|FreshConnections|OneConnection|Datagram|GuestDialsTCP|PanicWhileServing|BusyKernel|IdleKernel|TwoCPUs"
+// smpTests are the end-to-end tests that are run with several CPUs: all but those of what a machine has, says and
+// negotiates, in which CPUs have no part.
+const smpTests = loadTests + "|PageIsHTML|DiscardTakesAll|RefusedPort|GuestIsRefused|GuestLooksUpNames|GuestDialsByName|PolicyHolds|PanicEnds|Announces|IdleKernel|TwoCPUs"
+
+// loadTests are those of them with many connections, much data, or goroutines that are always busy.
+const loadTests = "Bulk|FiftyConnections|FreshConnections|OneConnection|Datagram|GuestDialsTCP|GuestDialsUDP|PanicWhileServing|BusyKernel"
 
 // testGroups is in the order of running: what fails fast comes first.
 var testGroups = []testGroup{
@@ -61,6 +65,7 @@ var testGroups = []testGroup{
 	{name: "toolchain", what: "the toolchain's tests, Go's own standard-library tests on it included", roots: []string{"kernel/toolchain"}, boots: true, perTest: true},
 	{name: "e2e", what: "kernels booted in QEMU, end to end", roots: []string{"qemu/e2e"}, boots: true, perTest: true},
 	{name: "smp", what: "a part of the same with 2 CPUs", packages: []string{"./qemu/e2e"}, cpus: 2, run: smpTests, boots: true, perTest: true},
+	{name: "smpq35", what: "a smaller part with 2 CPUs on q35", packages: []string{"./qemu/e2e"}, board: "q35", cpus: 2, run: loadTests, boots: true, perTest: true},
 	{name: "q35", what: "the same on QEMU's q35, over PCI", packages: []string{"./qemu/e2e"}, board: "q35", boots: true, perTest: true},
 	{name: "mx6ullevk", what: "the same on QEMU's mcimx6ul-evk, with the image of that board", packages: []string{"./qemu/e2e"}, board: "mx6ullevk", boots: true, perTest: true},
 	{name: "usbarmory", what: "the same with the USB armory's image", packages: []string{"./qemu/e2e"}, board: "usbarmory", boots: true, perTest: true},
