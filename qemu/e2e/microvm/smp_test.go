@@ -9,7 +9,7 @@ import (
 )
 
 func TestProcessorsRunAtOnce(t *testing.T) {
-	for _, cpus := range []int{1, 2, 4} {
+	for _, cpus := range []int{1, 2, 4, 8, 16} {
 		t.Run(fmt.Sprint(cpus), func(t *testing.T) {
 			console := runBoard(t, "parallel", 0, qemu.Config{CPUs: cpus})
 			if got, want := value(t, console, "parallel"), fmt.Sprintf("%d processors met", cpus); got != want {
@@ -64,9 +64,12 @@ func TestEndsOnAllProcessors(t *testing.T) {
 
 // TestPreemptsLoopsWithoutCalls has a collector that waits for goroutines which never call anything.
 func TestPreemptsLoopsWithoutCalls(t *testing.T) {
-	for _, tt := range []struct{ cpus, collections int }{{1, 3}, {2, 20}, {4, 10}} {
-		t.Run(fmt.Sprintf("%d CPUs", tt.cpus), func(t *testing.T) {
-			console := runBoard(t, fmt.Sprintf("preempt:%d", tt.collections), 0, qemu.Config{CPUs: tt.cpus})
+	for _, tt := range []struct {
+		cpus, collections int
+		cpu               string
+	}{{1, 3, "max"}, {2, 10, "max"}, {2, 10, "max,-xsave"}, {4, 10, "max"}} {
+		t.Run(fmt.Sprintf("%d CPUs %s", tt.cpus, tt.cpu), func(t *testing.T) {
+			console := runBoard(t, fmt.Sprintf("preempt:%d", tt.collections), 0, qemu.Config{CPUs: tt.cpus, CPU: tt.cpu})
 			if !strings.Contains(console, "preempt: done") {
 				t.Error("it did not get to its end")
 			}
