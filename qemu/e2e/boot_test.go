@@ -99,10 +99,15 @@ func TestEntropyDevice(t *testing.T) {
 	bootStatus(t, qemu.Config{CPU: "qemu64,-rdrand", Devices: []string{device}})
 }
 
-func TestTwoCPUs(t *testing.T) {
+// TestSeveralCPUs has the appliance serve with two processors, and with as many as the README says.
+func TestSeveralCPUs(t *testing.T) {
 	needs(t, "second CPU", func(b *qemu.Board) bool { return b.MaxCPUs > 1 })
-	if _, r := bootStatus(t, qemu.Config{CPUs: 2}); r.Machine.CPUs != 2 {
-		t.Errorf("the runtime uses %d CPUs", r.Machine.CPUs)
+	for _, cpus := range []int{2, 16} {
+		t.Run(strconv.Itoa(cpus), func(t *testing.T) {
+			if _, r := bootStatus(t, qemu.Config{CPUs: cpus}); r.Machine.CPUs != cpus {
+				t.Errorf("the runtime uses %d CPUs, want %d", r.Machine.CPUs, cpus)
+			}
+		})
 	}
 }
 

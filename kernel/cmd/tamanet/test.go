@@ -53,7 +53,7 @@ const e2eCPUs = "TAMANET_CPUS"
 
 // smpTests are the end-to-end tests that are run with several CPUs: all but those of what a machine has, says and
 // negotiates, in which CPUs have no part.
-const smpTests = loadTests + "|PageIsHTML|DiscardTakesAll|RefusedPort|GuestIsRefused|GuestLooksUpNames|GuestDialsByName|PolicyHolds|PanicEnds|Announces|IdleKernel|TwoCPUs"
+const smpTests = loadTests + "|PageIsHTML|DiscardTakesAll|RefusedPort|GuestIsRefused|GuestLooksUpNames|GuestDialsByName|PolicyHolds|PanicEnds|Announces|IdleKernel|SeveralCPUs"
 
 // loadTests are those of them with many connections, much data, or goroutines that are always busy.
 const loadTests = "Bulk|FiftyConnections|FreshConnections|OneConnection|Datagram|GuestDialsTCP|GuestDialsUDP|PanicWhileServing|BusyKernel"
