@@ -84,6 +84,7 @@ func TestConformance(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			nictest.Run(t, func(tb testing.TB, sent func([]byte)) *nictest.Fixture {
 				n := virtionettest.New(testMAC, tc.mtu, tc.ring).Offer(tc.offered)
+				n.Filtering = true
 				d := n.NewDriver(tb)
 				g := newGate()
 				n.Start(func(f []byte) {

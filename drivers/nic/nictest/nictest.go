@@ -55,6 +55,7 @@ func Run(t *testing.T, open Open) {
 		{"ReceiveWithoutMemory", testReceiveWithoutMemory},
 		{"TransmitFromReceive", testTransmitFromReceive},
 		{"CloseWhileBusy", testCloseWhileBusy},
+		{"Filter", testFilter},
 		{"Link", testLink},
 		{"TransmitDoesNotAllocate", testTransmitDoesNotAllocate},
 		{"ReceiveDoesNotAllocate", testReceiveDoesNotAllocate},
