@@ -125,6 +125,13 @@ func (s *Stack) tune(cfg Config) error {
 	// 50 ms up to 4.8 and 8.4 s. The longer the round trip, the less that helps:
 	// with 40 ms it was 10 s. An acknowledgement that is delayed does not run
 	// into the least: RACK probes before the timeout is armed.
+	//
+	// A guest in QEMU against Linux, 4 MiB out of the guest in seconds, medians of three seeds (tamanet bench --sweep, on
+	// a busy machine; each seed's may be twice another's), RACK on and off: 1 % loss 0.34 and 0.47, with a round trip of 20 ms
+	// 7.4 and 5.9 (a Linux guest 3.7, one seed), 50 frames lost in a row 0.34 and 0.57. So it stays on, and
+	// sysctl.net.ipv4.tcp_recovery=0 is for long ways that lose. With RACK off, round trips of 20 and 100 ms: without
+	// auto-tuning of the receive buffer 0.61 and 3.0 in, with it 0.39 and 2.6; with buffers of at most 128 KiB 3.2 and 9.5,
+	// from 1 MiB on 0.44 and 1.2. Of 5 % reordering it takes 6.2 out, and without SACK 1.4.
 	recovery := tcpip.TCPRACKLossDetection
 	minRTO := tcpip.TCPMinRTOOption(50 * time.Millisecond)
 	delay := tcpip.TCPDelayEnabled(true) // Nagle (RFC 896) until TCP_NODELAY
