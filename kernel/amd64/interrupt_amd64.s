@@ -36,9 +36,10 @@
 	MOVL	$0, (CX)
 
 // PREEMPT hands what the processor pushed to the runtime, after SAVE: a goroutine that is
-// asked to yield will call the scheduler where it was interrupted.
-#define PREEMPT \
+// asked to yield will call the scheduler where it was interrupted. tick is 1 or 0.
+#define PREEMPT(tick) \
 	LEAQ	128(SP), CX	\
+	MOVL	$tick, DX	\
 	MOVQ	·preemptHandler(SB), AX	\
 	TESTQ	AX, AX	\
 	JEQ	2(PC)	\
@@ -177,7 +178,7 @@ relay:
 	PUSHQ	$SIGURG
 	CALL	os∕signal·Relay(SB)
 	POPQ	AX
-	PREEMPT
+	PREEMPT(1)
 done:
 	EOI
 	RESTORE
@@ -189,7 +190,7 @@ TEXT ·preemptInterrupt(SB),NOSPLIT|NOFRAME,$0
 	SAVE
 	CLD
 	INCQ	cpu_preempts(GS)
-	PREEMPT
+	PREEMPT(0)
 	EOI
 	RESTORE
 	ADDQ	$8, SP

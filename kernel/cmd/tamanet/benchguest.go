@@ -23,7 +23,7 @@ const namespaced = "TAMANET_BENCH_NAMESPACE"
 
 func benchCommand() *cobra.Command {
 	var o bench.Options
-	var mem, wire string
+	var mem, wire, profile string
 	var sweep bool
 	settings, wires := bench.SweepSettings, bench.SweepWires
 	cmd := &cobra.Command{
@@ -61,6 +61,14 @@ func benchCommand() *cobra.Command {
 					return report.Print(stdout)
 				}
 			}
+			if profile != "" {
+				if o.Net != bench.NetUser {
+					return &usageError{fmt.Errorf("--profile takes --net=%s", bench.NetUser)}
+				}
+				run = func(ctx context.Context, o bench.Options, _, _ io.Writer) error {
+					return bench.Profile(ctx, o, profile)
+				}
+			}
 			return benchGuests(cmd.Context(), o, run, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -78,6 +86,7 @@ func benchCommand() *cobra.Command {
 	f.DurationVar(&o.Each, "time", 2*time.Second, "how long each load is applied")
 	f.BoolVar(&o.Short, "short", false, "one short round, and no search for the smallest RAM: to see that all works")
 	f.StringVar(&o.Only, "only", "", "measure this guest alone: tamanet or Linux")
+	f.StringVar(&profile, "profile", "", "measure nothing: load tamanet and write its CPU profile to this file, for pprof and for go build -pgo")
 	f.StringVarP(&o.Out, "out", "o", "build", "folder for bench.json and bench.svg")
 	return cmd
 }

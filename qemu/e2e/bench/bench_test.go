@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -50,5 +52,19 @@ func TestEveryMeasureIsTaken(t *testing.T) {
 			require.Positive(t, row.Tamanet[0], row.Name)
 			require.Positive(t, row.Linux[0], row.Name)
 		}
+	}
+}
+
+// TestProfile has the guest take its CPU profile under load, and Go's own tool read it.
+func TestProfile(t *testing.T) {
+	ctx := e2e.Context(t, 10*time.Minute)
+	path := filepath.Join(t.TempDir(), "cpu.pgo")
+	require.NoError(t, bench.Profile(ctx, options(t, ctx), path))
+	t.Attr("count", "1 kernels booted")
+	out, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", "-cum", "-nodecount=0", path).CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), "Type: cpu")
+	for _, function := range []string{"net/http.(*conn).serve", "runtime.mcall", "github.com/tamanet/tamanet/drivers/virtionet.(*pair).poll"} {
+		require.Contains(t, string(out), function, "what a loaded server spends its time in")
 	}
 }

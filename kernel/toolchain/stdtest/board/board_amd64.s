@@ -90,11 +90,17 @@ relay:
 	CALL	os∕signal·Relay(SB)
 	MOVQ	16(SP), DX
 	ADDQ	$24, SP
-	JMP	·preempt(SB)
+	MOVL	$1, SI
+	JMP	·interrupted(SB)
 
 // preempt(sig DI, info *siginfo SI, context *ucontext DX) is an interrupt by another
-// processor, and the end of a tick.
+// processor.
 TEXT ·preempt(SB),NOSPLIT|NOFRAME,$0-0
+	XORL	SI, SI
+	JMP	·interrupted(SB)
+
+// interrupted(_, tick SI, context *ucontext DX) is the end of either.
+TEXT ·interrupted(SB),NOSPLIT|NOFRAME,$0-0
 	SUBQ	$56, SP
 	MOVQ	DX, 48(SP)
 	MOVQ	UC_RIP(DX), AX
@@ -102,6 +108,7 @@ TEXT ·preempt(SB),NOSPLIT|NOFRAME,$0-0
 	MOVQ	UC_RSP(DX), AX
 	MOVQ	AX, 24(SP)
 	LEAQ	0(SP), CX
+	MOVL	SI, DX
 	MOVQ	·sigpreempt(SB), R11
 	CALL	R11
 	MOVQ	48(SP), DX

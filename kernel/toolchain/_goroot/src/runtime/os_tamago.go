@@ -213,7 +213,7 @@ func msigrestore(sigmask sigset)     {}
 func sigblock(exiting bool)          {}
 func clearSignalHandlers()           {}
 func setProcessCPUProfiler(hz int32) {}
-func setThreadCPUProfiler(hz int32)  {}
+func setThreadCPUProfiler(hz int32)  { getg().m.profilehz = hz } // the handler of ticks looks there
 func osyield_no_g()                  {}
 func signame(sig uint32) string      { return "" }
 

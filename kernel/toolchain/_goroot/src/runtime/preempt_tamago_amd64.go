@@ -14,7 +14,8 @@ import (
 
 // A goroutine that was asked to yield, and makes no call at which it would see that, is
 // preempted by an interrupt: of the timer, or that which preemptM sends to its processor. The
-// handler calls sigpreempt in sys_tamago_amd64.s, which does what doSigPreempt does on Unix.
+// handler calls sigpreempt in sys_tamago_amd64.s, which does what doSigPreempt does on Unix. At a tick
+// it does what the handler of SIGPROF does, too: a tick is as long as a sample of Go's CPU profiles.
 //
 // preemptM is a hint: the processor may meanwhile run another M. The tick of the timer, which each
 // processor has, looks for the request again.
@@ -46,11 +47,14 @@ type interruptFrame struct {
 	rip, cs, rflags, rsp, ss uintptr
 }
 
-// preemptInterrupted has gp, which was interrupted and is asked to yield, call asyncPreempt where it is when the
-// handler returns, if it is at a safe point. It runs on gsignal.
+// preemptInterrupted has gp, which was interrupted, call asyncPreempt where it is when the handler returns, if it is
+// asked to yield and at a safe point. It takes a sample for the CPU profile first, if profile is set. It runs on gsignal.
 //
 //go:nowritebarrierrec
-func preemptInterrupted(gp *g, f *interruptFrame) {
+func preemptInterrupted(gp *g, f *interruptFrame, profile bool) {
+	if profile {
+		sigprof(f.rip, f.rsp, 0, gp, gp.m)
+	}
 	if debug.asyncpreemptoff == 0 && wantAsyncPreempt(gp) {
 		if ok, pc := isAsyncSafePoint(gp, f.rip, f.rsp, 0); ok {
 			f.rsp -= goarch.PtrSize

@@ -89,16 +89,25 @@ preempt:
 #define XSAVE_SIZE	2688
 #define XSAVE_HEADER	512
 
-// sigpreempt: CX points to what the processor pushed: RIP, CS, RFLAGS, RSP, SS. If the
-// goroutine that was interrupted is asked to yield and is at a safe point, it will call
-// asyncPreempt when the handler returns. All general registers but SP are used; vector
-// registers are preserved. Interrupts are off.
+// sigpreempt: CX points to what the processor pushed: RIP, CS, RFLAGS, RSP, SS. DX is 1 at a tick,
+// else 0. If the goroutine that was interrupted is asked to yield and is at a safe point, it
+// will call asyncPreempt when the handler returns. All general registers but SP are used;
+// vector registers are preserved. Interrupts are off.
 TEXT runtime·sigpreempt(SB),NOSPLIT|NOFRAME|TOPFRAME,$0-0
+	MOVL	DX, R13
 	get_tls(DX)
 	MOVQ	g(DX), AX
 	TESTQ	AX, AX
 	JZ	done
 	MOVQ	g_m(AX), BX
+	CMPL	m_profilehz(BX), $0
+	JEQ	noprofile
+	CMPQ	m_gsignal(BX), AX
+	JEQ	noprofile
+	TESTL	R13, R13
+	JNE	asked
+noprofile:
+	XORL	R13, R13
 	CMPQ	m_curg(BX), AX
 	JNE	acknowledge
 	MOVQ	m_p(BX), SI
@@ -147,6 +156,7 @@ call:
 	XORPS	X15, X15
 	MOVQ	R12, AX
 	MOVQ	CX, BX
+	MOVL	R13, CX
 	XORL	BP, BP
 	SUBQ	$64, SP		// room for the arguments
 	CALL	·preemptInterrupted<ABIInternal>(SB)

@@ -232,10 +232,13 @@ func threadWake(mp *m) {
 	})
 }
 
-// osyield lets a ready M have the processor.
+// osyield lets a ready M have the processor, but not from an interrupt handler (sigprof), which has to end first.
 //
 //go:nosplit
 func osyield() {
+	if gp := getg(); gp == gp.m.gsignal {
+		return
+	}
 	if threads.nready.Load() == 0 {
 		first := threads.first.Load()
 		if first == 0 || nanotime() < first {

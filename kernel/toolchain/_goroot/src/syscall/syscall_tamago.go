@@ -85,9 +85,9 @@ func (s Signal) FaultHandler() uintptr {
 }
 
 // PreemptHandler returns the address of what the handlers of two interrupts call to preempt a
-// goroutine that makes no calls, or 0 where that cannot be: of the timer tick, after os/signal's Relay, and of
+// goroutine that makes no calls, and to sample the CPU profile, or 0 where that cannot be: of the timer tick, after os/signal's Relay, and of
 // the interrupt of another processor that send raises. Processors have the numbers that goos.ProcID returns;
-// send is called on any stack of the runtime's, and may be nil with one processor. The handler's argument is in a register: see
+// send is called on any stack of the runtime's, and may be nil with one processor. The handler's arguments are in registers: see
 // sigpreempt in runtime/sys_tamago_amd64.s. It is the same for every signal, and a board asks once.
 func (s Signal) PreemptHandler(send func(processor uint64)) uintptr {
 	return preemptHandler(send)
