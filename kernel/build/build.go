@@ -114,9 +114,13 @@ func (b *builder) build(ctx context.Context) (Artifact, error) {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return Artifact{}, fmt.Errorf("the kernel's folder: %w", err)
 	}
+	profile, err := b.profile(pkg.Dir)
+	if err != nil {
+		return Artifact{}, err
+	}
 	fmt.Fprintf(b.Progress, "building %s for %s\n", pkg.ImportPath, b.target.Board)
 	begin := time.Now()
-	args := []string{"build", "-trimpath", "-buildvcs=" + b.stamp(ctx, pkg.Dir), "-tags", b.target.tags(b.Tags),
+	args := []string{"build", "-trimpath", "-buildvcs=" + b.stamp(ctx, pkg.Dir), "-tags", b.target.tags(b.Tags), "-pgo", profile,
 		"-ldflags", b.target.ldflags(b.Cmdline), "-o", out, pkg.pattern}
 	said, err := b.run(ctx, args...)
 	if !pkg.onBoard && ctx.Err() == nil && !sourceLine.MatchString(said) {

@@ -229,9 +229,17 @@ esac
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile, err := (&builder{cache: filepath.Join(cache, "tamanet")}).profile(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{
 		"GOOS=tamago\n", "GOARCH=amd64\n", "GOOSPKG=github.com/usbarmory/tamago\n", "CGO_ENABLED=0\n", "GOTOOLCHAIN=local\n",
-		"ARGS build -trimpath -buildvcs=false -tags microvm,mine -ldflags -s -w -T 0x201000 -R 0x1000 -o " + log + ".elf .\n",
+		"ARGS build -trimpath -buildvcs=false -tags microvm,mine -pgo " + profile + " -ldflags -s -w -T 0x201000 -R 0x1000 -o " + log + ".elf .\n",
 	} {
 		if !bytes.Contains(got, []byte(want)) {
 			t.Errorf("%q is missing", want)
@@ -274,5 +282,22 @@ func TestCancelledBuildEnds(t *testing.T) {
 		}
 	case <-time.After(time.Minute):
 		t.Fatal("the build goes on")
+	}
+}
+
+func TestAnAppliancesOwnProfileIsUsed(t *testing.T) {
+	b, dir := &builder{cache: t.TempDir()}, t.TempDir()
+	path, err := b.profile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, defaultProfile) {
+		t.Errorf("%s does not hold tamanet's profile: %v", path, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "default.pgo"), defaultProfile, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if path, err := b.profile(dir); path != "auto" || err != nil {
+		t.Errorf("with default.pgo beside the program: %q, %v, want auto", path, err)
 	}
 }
