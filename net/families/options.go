@@ -164,7 +164,7 @@
 //	TCP_DEFER_ACCEPT         works
 //	TCP_WINDOW_CLAMP         works
 //	TCP_INFO                 works
-//	TCP_QUICKACK             stored      gVisor delays acknowledgements by its own rules
+//	TCP_QUICKACK             works
 //	TCP_CONGESTION           works
 //	TCP_MD5SIG               ENOPROTOOPT gVisor does not sign segments (RFC 2385)
 //	TCP_THIN_LINEAR          stored      gVisor backs off for thin streams too

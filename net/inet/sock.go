@@ -152,7 +152,7 @@ func (is *Sock) applyAll(ep tcpip.Endpoint) {
 }
 
 // ApplyInherited applies the Sock's options to an accepted endpoint.
-func (is *Sock) ApplyInherited() { is.applyAll(is.ep.Load()) }
+func (is *Sock) ApplyInherited() { is.applyAll(is.ep.Load().Endpoint) }
 
 // TakeEndpoint removes and returns the endpoint, which the caller closes. Its
 // port stays the Sock's name. Locked.

@@ -70,6 +70,26 @@ func tcpScenarios() []scenario {
 	add := func(name string, f func(r *run, family int)) {
 		list = append(list, both("tcp/"+name, f)...)
 	}
+	add("quickack/interactive", func(r *run, family int) {
+		client, server, _ := r.connected(family)
+		look := func() {
+			for _, fd := range []int{client, server} {
+				r.GetOpt(fd, socket.SOL_TCP, tcp.TCP_QUICKACK, 4)
+			}
+		}
+		one := func(from, to int) {
+			r.Send(from, "x", 0)
+			r.Recv(to, 1, 0)
+			look()
+		}
+		look()
+		one(client, server)
+		one(server, client) // what is answered at once is interactive
+		one(client, server)
+		r.SetInt(server, socket.SOL_TCP, tcp.TCP_QUICKACK, 1)
+		look()
+		one(server, client)
+	})
 	add("queues/empty", func(r *run, family int) {
 		fresh := r.open(family, stream)
 		client, server, l := r.connected(family)

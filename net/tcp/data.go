@@ -19,6 +19,7 @@ func (*Proto) SendMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 		return 0, brokenPipe(sk, ep)
 	}
 	t, more := of(sk), flags&socket.MSG_MORE != 0
+	t.answer()
 	if more {
 		t.hold(ep)
 	}
@@ -181,6 +182,9 @@ func (*Proto) RecvMsg(sk *socket.Sock, m *socket.Msghdr, flags int) (int, error)
 	n, err := recvOnce(sk, ep, it, flags, 0)
 	if err != nil || flags&socket.MSG_WAITALL != 0 || n < sk.RcvLowat() {
 		n, err = recvRest(sk, ep, it, n, err, flags)
+	}
+	if t := of(sk); n > 0 && !t.heard.Load() {
+		t.heard.Store(true)
 	}
 	if err == nil && of(sk).extra.inq.Load() {
 		tellInq(sk, ep, m)

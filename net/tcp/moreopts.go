@@ -68,7 +68,7 @@ type moreOptions struct {
 	linger2     atomic.Int32 // 0 is the default, negative none
 	deferAccept atomic.Int32 // retransmissions
 	clamp       atomic.Int32
-	pingpong    atomic.Bool // TCP_QUICKACK off
+	pingpong    atomic.Bool // what came in was answered, or TCP_QUICKACK is off
 	thin        atomic.Bool
 	userTimeout atomic.Int32 // milliseconds
 	notSent     atomic.Uint32
@@ -149,8 +149,7 @@ func moreTCPOptions() []socket.Option {
 		intOption(TCP_DEFER_ACCEPT, "TCP_DEFER_ACCEPT", setDeferAccept,
 			func(t *sock) int { return retransToSecs(t.extra.deferAccept.Load()) }),
 		intOption(TCP_WINDOW_CLAMP, "TCP_WINDOW_CLAMP", setWindowClamp, func(t *sock) int { return int(t.extra.clamp.Load()) }),
-		storedInt(TCP_QUICKACK, "TCP_QUICKACK", func(t *sock, v int) error { t.extra.pingpong.Store(v == 0); return nil },
-			func(t *sock) int { return socket.BoolInt(!t.extra.pingpong.Load()) }, "gVisor delays acknowledgements by its own rules"),
+		intOption(TCP_QUICKACK, "TCP_QUICKACK", setQuickAck, func(t *sock) int { return socket.BoolInt(!t.extra.pingpong.Load()) }),
 		{Level: socket.SOL_TCP, Name: TCP_CONGESTION, Label: "TCP_CONGESTION", Set: setCongestion, Get: getCongestion},
 		storedInt(TCP_THIN_LINEAR, "TCP_THIN_LINEAR", setThin,
 			func(t *sock) int { return socket.BoolInt(t.extra.thin.Load()) }, "gVisor backs off for thin streams too"),

@@ -76,9 +76,7 @@ func (*Proto) ApplyOptions(is *inet.Sock, ep tcpip.Endpoint) {
 	}
 	o.extra.apply(ep)
 	t := is.Impl.(*sock)
-	if o.extra.notSent.Load() != 0 {
-		t.ownEndpoint(ep)
-	}
+	t.ownEndpoint(ep)
 	t.guard(ep)
 }
 

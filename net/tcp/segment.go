@@ -26,7 +26,8 @@ type network struct {
 	guards    sync.Map // stack.TransportEndpoint to *inet.Sock
 	listeners sync.Map // a local port to the guarded listener's *inet.Sock
 
-	marks urgentMarks
+	marks   urgentMarks
+	delayed delayed
 }
 
 type networkKey struct{}
@@ -35,6 +36,7 @@ func networkOf(st *netdev.Stack) *network {
 	return st.Generic(networkKey{}, func() any {
 		n := &network{st: st}
 		n.marks.byEndpoint = map[weak.Pointer[gtcp.Endpoint]]*urgent{}
+		n.delayed.init(st)
 		st.SetSegmentHook(n.segment)
 		return n
 	}).(*network)
@@ -56,6 +58,7 @@ func (n *network) segment(ep stack.TransportEndpoint, id stack.TransportEndpoint
 	if h.Flags()&header.TCPFlagUrg != 0 {
 		n.marks.receive(ep, h, pkt)
 	}
+	n.delayed.consider(ep, h, pkt)
 	return true
 }
 

@@ -47,6 +47,12 @@ type sock struct {
 	held atomic.Bool
 	// sndUp is Linux's snd_up, the end of the urgent bytes sent, with urgentSet.
 	sndUp atomic.Uint64
+	// owes is the endpoint that is in net.delayed, whose mu guards it.
+	owes *gtcp.Endpoint
+	// quick counts segments that are to be acknowledged at once.
+	quick atomic.Int32
+	// heard says that something was received since the last send.
+	heard atomic.Bool
 	// guardedPort is the port of a listener whose segments are looked at.
 	guardedPort uint16
 }

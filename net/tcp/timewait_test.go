@@ -27,8 +27,12 @@ type client struct {
 var clientAddr, serverAddr = netip.MustParseAddr("10.9.0.2"), netip.MustParseAddr("10.9.0.1")
 
 // send sends a segment without data.
-func (c *client) send(flags header.TCPFlags) {
-	b := make([]byte, header.IPv4MinimumSize+header.TCPMinimumSize)
+func (c *client) send(flags header.TCPFlags) { c.sendData(flags, nil) }
+
+// sendData sends a segment.
+func (c *client) sendData(flags header.TCPFlags, data []byte) {
+	b := make([]byte, header.IPv4MinimumSize+header.TCPMinimumSize, header.IPv4MinimumSize+header.TCPMinimumSize+len(data))
+	b = append(b, data...)
 	ip, tcp := header.IPv4(b), header.TCP(b[header.IPv4MinimumSize:])
 	src, dst := tcpip.AddrFrom4(clientAddr.As4()), tcpip.AddrFrom4(serverAddr.As4())
 	ip.Encode(&header.IPv4Fields{TotalLength: uint16(len(b)), TTL: 64, Protocol: uint8(header.TCPProtocolNumber), SrcAddr: src, DstAddr: dst})
@@ -38,6 +42,7 @@ func (c *client) send(flags header.TCPFlags) {
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(b)})
 	c.link.InjectInbound(header.IPv4ProtocolNumber, pkt)
 	pkt.DecRef()
+	c.seq += uint32(len(data))
 	if flags&(header.TCPFlagSyn|header.TCPFlagFin) != 0 {
 		c.seq++
 	}
