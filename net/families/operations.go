@@ -83,7 +83,7 @@
 //	sysctl_wmem           works  Memory.TCPSend                     and Datagram
 //	sysctl_rmem           works  Memory.TCPReceive                  and Datagram
 //	stream_memory_free    works  Proto.Poll                         POLLOUT
-//	orphan_count          absent                                    gVisor keeps what outlives its socket, and bounds it by time alone
+//	orphan_count          works  MemStat.Orphans                    past MemMax they are reset
 //	max_header            absent                                    gVisor asks the route
 //	obj_size              absent                                    memory is Go's
 //	slab_flags            absent                                    memory is Go's

@@ -108,7 +108,7 @@ var protos = []entry{
 	by[netdev.Memory]("sysctl_wmem", "TCPSend", "and Datagram"),
 	by[netdev.Memory]("sysctl_rmem", "TCPReceive", "and Datagram"),
 	by[socket.Proto]("stream_memory_free", "Poll", "POLLOUT"),
-	{name: "orphan_count", state: absent, why: "gVisor keeps what outlives its socket, and bounds it by time alone"},
+	by[socket.MemStat]("orphan_count", "Orphans", "past MemMax they are reset"),
 	{name: "max_header", state: absent, why: "gVisor asks the route"},
 	{name: "obj_size", state: absent, why: "memory is Go's"},
 	{name: "slab_flags", state: absent, why: "memory is Go's"},

@@ -41,8 +41,7 @@ const (
 // that a 64 MiB machine serves some fifty bulk transfers at once, and a new
 // connection starts with a fraction of that. All sockets together may hold a
 // quarter of the memory before no more are made. All of that is of what the program leaves: with shares of the whole a
-// hundred connections that were full both ways, over user networking, ran a 64 MiB machine out of memory with 40 MiB in use. Connections
-// that nobody has accepted hold some too, and are not counted.
+// hundred connections that were full both ways, over user networking, ran a 64 MiB machine out of memory with 40 MiB in use.
 func MemoryFor(ram uint64) Memory {
 	if ram == 0 || ram > plenty {
 		ram = plenty

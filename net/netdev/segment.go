@@ -35,6 +35,20 @@ func (s *Stack) newTCP(ip *stack.Stack) stack.TransportProtocol {
 	return &tcpProtocol{TransportProtocol: p, SendBufSizeProto: p.(stack.SendBufSizeProto), net: s}
 }
 
+// LimitSendBuffers keeps TCP's send buffers at their first size, or lets them
+// grow to their largest again.
+func (s *Stack) LimitSendBuffers(limit bool) { s.sendLimited.Store(limit) }
+
+// SendBufferSize implements stack.SendBufSizeProto: gVisor asks when a buffer could grow. The largest is never less than
+// the first, since gVisor does not wake who waits for a buffer that is larger than the largest.
+func (p *tcpProtocol) SendBufferSize() tcpip.TCPSendBufferSizeRangeOption {
+	r := p.SendBufSizeProto.SendBufferSize()
+	if p.net.sendLimited.Load() {
+		r.Max = r.Default
+	}
+	return r
+}
+
 // QueueSegment hands a segment to an endpoint, without showing it to the hook, which may call
 // this. The packet stays the caller's.
 func (s *Stack) QueueSegment(ep stack.TransportEndpoint, id stack.TransportEndpointID, pkt *stack.PacketBuffer) {

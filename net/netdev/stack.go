@@ -52,6 +52,7 @@ type Stack struct {
 	memory Memory
 
 	segments    queuer
+	sendLimited atomic.Bool
 	segmentHook atomic.Pointer[SegmentHook]
 	foreignMu   sync.Mutex
 

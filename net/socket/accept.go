@@ -15,7 +15,6 @@ func (t *Task) Accept(fd int) (int, Sockaddr, error) { return t.Accept4(fd, 0) }
 //	EINVAL          other flags
 //	ENOTSOCK        an epoll set
 //	EMFILE, ENFILE  too many descriptors or sockets
-//	ENOBUFS         the network's sockets hold all the memory they may; see [Memory]
 //	(any)           a security hook refused
 //	EOPNOTSUPP      the type has no connections
 //	EINVAL          not listening, or no longer
@@ -66,10 +65,7 @@ func (s *Socket) Accept(flags int) (*Socket, error) {
 		newsock.free()
 		return nil, errno.EAFNOSUPPORT
 	}
-	err := s.Task.admit()
-	if err == nil {
-		err = hooked(func(h Security) error { return h.SocketAccept(s, newsock) })
-	}
+	err := hooked(func(h Security) error { return h.SocketAccept(s, newsock) })
 	if err == nil {
 		err = s.Ops.Accept(s, newsock, flags)
 	}

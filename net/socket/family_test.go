@@ -19,10 +19,15 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 // newTask returns a caller in a network of its own, with the inet families.
 func newTask(t testing.TB) *socket.Task {
 	t.Helper()
+	return newTaskOn(t, netdev.Config{})
+}
+
+func newTaskOn(t testing.TB, cfg netdev.Config) *socket.Task {
+	t.Helper()
 	if err := families.Register(); err != nil {
 		t.Fatal(err)
 	}
-	st, err := netdev.New(netdev.Config{})
+	st, err := netdev.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

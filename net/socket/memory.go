@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -13,17 +14,48 @@ import (
 // bounds. Linux keeps it a protocol, in memory_allocated, memory_pressure and
 // the counters of /proc/net/netstat.
 type MemStat struct {
-	// Bytes is what all sockets held when it was looked at last.
+	// Bytes is what all sockets held when it was looked at last; TCP's segments
+	// count with what they take beside their payload.
 	Bytes int
 	// Pressure is set from where Bytes passed Sysctl.MemPressure until it is
 	// below again (enter_memory_pressure, leave_memory_pressure).
 	Pressure bool
 	// Pressures counts how often Pressure was entered (TCPMemoryPressures).
 	Pressures uint64
-	// Refused counts the sockets that were not made, and the connections that
-	// were not accepted, because Bytes was above Sysctl.MemMax.
+	// Exhausted is set while Bytes is above Sysctl.MemMax
+	// (tcp_out_of_memory).
+	Exhausted bool
+	// Refused counts the sockets that were not made because of that.
 	Refused uint64
+	// Orphans are the connections that no program has any more and whose peers
+	// have yet to take what was sent (tcp_orphan_count).
+	Orphans int
+	// Aborted counts those that were reset because the memory was exhausted
+	// (TCPAbortOnMemory).
+	Aborted uint64
 }
+
+// A MemoryHolder is what a protocol tells of a network's connections, with
+// those that no open socket has: nobody has accepted them yet, or their
+// program has closed them.
+type MemoryHolder interface {
+	// Held returns what all of them hold: Bytes, Orphans and Aborted.
+	Held() MemStat
+	// Limit is told what has come of it. Under pressure buffers should not
+	// grow; when the memory is exhausted, orphans end.
+	Limit(MemStat)
+}
+
+// A MemoryKeeper is a Proto with a MemoryHolder for each network, which
+// counts its sockets' queues too.
+type MemoryKeeper interface {
+	MemoryHolder(net *netdev.Stack) MemoryHolder
+}
+
+// CheckMemory looks at what the sockets of net hold, and acts on it, unless
+// that was done a moment ago. It is for protocols whose queues have grown, and
+// locks their Socks' endpoints.
+func CheckMemory(net *netdev.Stack) { memoryOf(net).look(net, lookInterval) }
 
 // Memory returns what the sockets of net hold now.
 func Memory(net *netdev.Stack) MemStat {
@@ -43,6 +75,8 @@ type memory struct {
 	mu     sync.Mutex
 	stat   MemStat
 	looked time.Time
+	// holders are those of the protocols that had a socket once.
+	holders []MemoryHolder
 }
 
 type memoryKey struct{}
@@ -52,13 +86,15 @@ func memoryOf(net *netdev.Stack) *memory {
 }
 
 // admit returns ENOBUFS while the sockets of the task's network hold more
-// than they may. What is open goes on, and makes room.
+// than they may. What is open goes on, and makes room. Connections are
+// accepted nevertheless, as on Linux: what is held may be that of peers who
+// never take it, and would keep everybody else out for good.
 func (t *Task) admit() error {
 	m := memoryOf(t.Net)
 	m.look(t.Net, lookInterval)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if int64(m.stat.Bytes) <= t.Net.Sysctl.MemMax.Load() {
+	if !m.stat.Exhausted {
 		return nil
 	}
 	m.stat.Refused++
@@ -79,17 +115,46 @@ func (m *memory) look(net *netdev.Stack, age time.Duration) {
 	}
 	bytes := 0
 	for _, s := range sockets() {
-		if s.Sk.Net == net {
-			bytes += s.Sk.queued()
+		if s.Sk.Net != net {
+			continue
 		}
+		if k, ok := s.Sk.Prot.(MemoryKeeper); ok {
+			m.remember(k.MemoryHolder(net))
+			continue
+		}
+		bytes += s.Sk.queued()
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	pressure := int64(bytes) > net.Sysctl.MemPressure.Load()
+	holders := m.holders
+	m.mu.Unlock()
+	var sum MemStat
+	for _, h := range holders {
+		held := h.Held()
+		bytes += held.Bytes
+		sum.Orphans += held.Orphans
+		sum.Aborted += held.Aborted
+	}
+	m.mu.Lock()
+	exhausted := int64(bytes) > net.Sysctl.MemMax.Load()
+	pressure := exhausted || int64(bytes) > net.Sysctl.MemPressure.Load()
 	if pressure && !m.stat.Pressure {
 		m.stat.Pressures++
 	}
-	m.stat.Bytes, m.stat.Pressure = bytes, pressure
+	m.stat.Bytes, m.stat.Pressure, m.stat.Exhausted = bytes, pressure, exhausted
+	m.stat.Orphans, m.stat.Aborted = sum.Orphans, sum.Aborted
+	stat := m.stat
+	m.mu.Unlock()
+	for _, h := range holders {
+		h.Limit(stat)
+	}
+}
+
+func (m *memory) remember(h MemoryHolder) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.Contains(m.holders, h) {
+		m.holders = append(m.holders, h)
+	}
 }
 
 // queued is how many bytes the Sock holds, as far as its protocol can tell.

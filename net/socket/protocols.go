@@ -36,6 +36,7 @@ var protoAbilities = []struct {
 	{"PeerCredentialer", is[PeerCredentialer]},
 	{"Aborter", is[Aborter]},
 	{"Filterer", is[Filterer]},
+	{"MemoryKeeper", is[MemoryKeeper]},
 }
 
 func is[T any](p Proto) bool {

@@ -165,40 +165,6 @@ func TestAcceptDeadline(t *testing.T) {
 	}
 }
 
-// TestAcceptWaitsForMemory: a server is not told of a want that passes.
-func TestAcceptWaitsForMemory(t *testing.T) {
-	n := newNetwork(t)
-	l := listen(t, n, "tcp", syscall.AF_INET, "127.0.0.1")
-	client, err := dial(t, n, "tcp", syscall.AF_INET, l.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	most := n.task.Net.Sysctl.MemMax.Swap(-1)
-	type result struct {
-		conn net.Conn
-		err  error
-	}
-	got := make(chan result, 1)
-	go func() {
-		conn, err := l.Accept()
-		got <- result{conn, err}
-	}()
-	for socket.Memory(n.task.Net).Refused < 2 { // it has looked once more
-		select {
-		case r := <-got:
-			t.Fatalf("accept: %v without room", r)
-		case <-time.After(time.Millisecond):
-		}
-	}
-	n.task.Net.Sysctl.MemMax.Store(most)
-	r := <-got
-	if r.err != nil {
-		t.Fatal(r.err)
-	}
-	r.conn.Close()
-}
-
 // TestDeadlineMovesWhileWaitedFor moves the deadline of a read that waits.
 func TestDeadlineMovesWhileWaitedFor(t *testing.T) {
 	client, _ := pair(t, newNetwork(t))

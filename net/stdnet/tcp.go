@@ -252,12 +252,7 @@ func (l *TCPListener) Addr() net.Addr { return l.laddr }
 // SetDeadline sets when Accept fails with os.ErrDeadlineExceeded.
 func (l *TCPListener) SetDeadline(t time.Time) error { return l.SetReadDeadline(t) }
 
-// roomPause is how long a connection waits for another look at the memory: as old as package socket's
-// knowledge of it may be.
-const roomPause = 100 * time.Millisecond
-
-// Accept waits for the next connection and returns it, a *TCPConn. While the sockets hold all the memory that they may
-// (socket.Memory), connections wait, as Linux accepts them and waits elsewhere: servers end for good when Accept fails.
+// Accept waits for the next connection and returns it, a *TCPConn.
 func (l *TCPListener) Accept() (net.Conn, error) {
 	var s *socket.Socket
 	side := &l.pd.read
@@ -265,12 +260,7 @@ func (l *TCPListener) Accept() (net.Conn, error) {
 	_, err := l.pd.do(side, func() (_ int, err error) {
 		for {
 			// A connection that was given up in the queue is not the caller's.
-			s, err = l.s.Accept(socket.O_NONBLOCK)
-			if err == errno.ENOBUFS {
-				time.AfterFunc(roomPause, side.notify)
-				return 0, errno.EAGAIN
-			}
-			if err != errno.ECONNABORTED {
+			if s, err = l.s.Accept(socket.O_NONBLOCK); err != errno.ECONNABORTED {
 				return 0, err
 			}
 		}

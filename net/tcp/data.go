@@ -82,14 +82,16 @@ func sendRest(sk *socket.Sock, ep *inet.Endpoint, it *socket.Iter, sent int, ter
 
 // write writes what there is room for: in the send buffer and, with
 // TCP_NOTSENT_LOWAT, in pieces as Linux's segments are long.
-func (t *sock) write(ep *inet.Endpoint, it *socket.Iter) (int64, tcpip.Error) {
+func (t *sock) write(ep *inet.Endpoint, it *socket.Iter) (n int64, terr tcpip.Error) {
 	if t.extra.notSent.Load() == 0 {
-		return ep.Write(it, tcpip.WriteOptions{})
-	}
-	if !t.sendsSoon(ep, false) && !over(ep) {
+		n, terr = ep.Write(it, tcpip.WriteOptions{})
+	} else if !t.sendsSoon(ep, false) && !over(ep) {
 		return 0, &tcpip.ErrWouldBlock{}
+	} else {
+		n, terr = ep.Write(&piece{it, min(it.Len(), maxPiece)}, tcpip.WriteOptions{})
 	}
-	return ep.Write(&piece{it, min(it.Len(), maxPiece)}, tcpip.WriteOptions{})
+	t.net.memory.took(t.net.st, int(n))
+	return n, terr
 }
 
 // maxPiece is the longest that a segment before its segmentation is
@@ -301,7 +303,7 @@ func (t *sock) read(ep *inet.Endpoint, it *socket.Iter, peek bool, at int) (n in
 		n, terr = readWindow(ep, &window{it: it, skip: at, left: it.Len()}, peek)
 	} else {
 		var res tcpip.ReadResult
-		if res, terr = ep.Read(it, tcpip.ReadOptions{Peek: peek}); terr == nil && !peek {
+		if res, terr = ep.Read(it, tcpip.ReadOptions{Peek: peek}); terr == nil && !peek && !t.net.memory.pressure.Load() {
 			ep.ModerateRecvBuf(res.Count)
 		}
 		n = res.Count

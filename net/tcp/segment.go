@@ -28,6 +28,7 @@ type network struct {
 
 	marks   urgentMarks
 	delayed delayed
+	memory  memory
 }
 
 type networkKey struct{}
@@ -48,6 +49,9 @@ func (n *network) segment(ep stack.TransportEndpoint, id stack.TransportEndpoint
 	h := header.TCP(pkt.TransportHeader().Slice())
 	if len(h) < header.TCPMinimumSize {
 		return true // gVisor drops and counts it
+	}
+	if !n.roomFor(ep, pkt.Data().Size()) {
+		return false
 	}
 	if n.guarded.Load() != 0 && !n.admits(ep, id, pkt) {
 		return false

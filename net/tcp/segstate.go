@@ -28,6 +28,8 @@ var (
 	rcvNxt    = fieldOf(epRcv.typ.Elem(), "RcvNxt")
 	rcvClosed = fieldOf(epRcv.typ.Elem(), "closed")
 	epRcvUsed = fieldOf(reflect.TypeFor[gtcp.Endpoint](), "RcvBufUsed")
+	epRcvMem  = fieldOf(reflect.TypeFor[gtcp.Endpoint](), "rcvMemUsed")
+	epSndSet  = fieldOf(reflect.TypeFor[gtcp.Endpoint](), "sndQueueInfo", "AutoTuneSndBufDisabled")
 )
 
 // A field is a place in a structure of gVisor's.

@@ -34,6 +34,7 @@ var (
 	_ socket.Queuer        = Prot
 	_ socket.Aborter       = Prot
 	_ socket.BufferSizer   = Prot
+	_ socket.MemoryKeeper  = Prot
 )
 
 // sock is TCP's part of a Sock: Linux's struct tcp_sock.
@@ -214,7 +215,8 @@ func (*Proto) Shutdown(sk *socket.Sock, how int) {
 }
 
 // Close is Linux's tcp_close. With a time to linger it waits until the peer
-// has acknowledged everything.
+// has acknowledged everything. While the memory is exhausted a connection is
+// reset that would hold more than a little of it.
 func (*Proto) Close(sk *socket.Sock, linger time.Duration) {
 	is := inet.Of(sk)
 	is.Lock()
@@ -227,6 +229,7 @@ func (*Proto) Close(sk *socket.Sock, linger time.Duration) {
 	uncork(ep)
 	ep.Close()
 	of(sk).unguard(ep)
+	defer of(sk).net.orphaned(ep)
 	if linger <= 0 || !sk.Flag(socket.FlagLinger) {
 		return
 	}
