@@ -68,3 +68,21 @@ func TestProfile(t *testing.T) {
 		require.Contains(t, string(out), function, "what a loaded server spends its time in")
 	}
 }
+
+// smallRAM is the least RAM that boards promise to work with.
+const smallRAM = 64 << 20
+
+// TestFullBuffers has the buffers of a hundred connections full both ways on a machine that could not hold them if each were as
+// large as one alone may be. User networking, once both sides are full, sees nothing of the client's close: to the machine the
+// connections live on, and their peer takes nothing any more. It has to serve others nevertheless.
+func TestFullBuffers(t *testing.T) {
+	ctx := e2e.Context(t, 15*time.Minute)
+	o := options(t, ctx)
+	o.Mem = smallRAM
+	f, err := bench.FillBuffers(ctx, o, 100)
+	require.NoError(t, err)
+	t.Attr("count", "1 kernels booted")
+	require.Equal(t, "hello from a machine of its own\n", f.Answer)
+	require.Positive(t, f.Taken)
+	t.Logf("%d bytes were taken; a request while buffers were full: %v", f.Taken, f.While)
+}

@@ -68,13 +68,10 @@ func TestBothGuestsServeOverAnImpairedWire(t *testing.T) {
 	}
 }
 
-// smallRAM is the least RAM that boards promise to work with.
-const smallRAM = 64 << 20
-
-// TestFullBuffers has the buffers of a hundred connections full both ways on a machine that could not hold them if each were as
+// TestFullBuffersOverAWire has the buffers of a hundred connections full both ways on a machine that could not hold them if each were as
 // large as one alone may be. With loss, segments that were sent wait for their acknowledgements too, and segments that came in for
 // the ones before them.
-func TestFullBuffers(t *testing.T) {
+func TestFullBuffersOverAWire(t *testing.T) {
 	ctx := e2e.Context(t, 15*time.Minute)
 	o := options(t, ctx)
 	o.Net, o.Mem = bench.NetWire, smallRAM
