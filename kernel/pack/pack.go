@@ -95,14 +95,14 @@ func packWith(code []byte, f *elf.File) ([]byte, error) {
 // pvhEntry returns the entry point of the kernel's PVH note.
 func pvhEntry(f *elf.File) (uint64, error) {
 	for _, p := range f.Progs {
-		if p.Type != elf.PT_NOTE {
+		if p.Type != elf.PT_NOTE || p.Filesz != uint64(len(pvhNote(0))) {
 			continue
 		}
 		note := make([]byte, p.Filesz)
 		if _, err := p.ReadAt(note, 0); err != nil {
 			return 0, fmt.Errorf("pack: reading the kernel's notes: %w", err)
 		}
-		if len(note) == len(pvhNote(0)) && bytes.Equal(note[:16], pvhNote(0)[:16]) {
+		if bytes.Equal(note[:16], pvhNote(0)[:16]) {
 			return binary.LittleEndian.Uint64(note[16:]), nil
 		}
 	}

@@ -155,6 +155,12 @@ func TestWhatCannotBePacked(t *testing.T) {
 			t.Errorf("%s: got %v, want …%s…", tt.name, err, tt.want)
 		}
 	}
+	huge := makeELF(elf.EM_X86_64, note, text)
+	const fileSize = 64 + 32 // of the first segment, elf.Prog64
+	binary.LittleEndian.PutUint64(huge[fileSize:], 1<<62)
+	if _, err := packWith(nil, parse(t, huge)); err == nil || !strings.Contains(err.Error(), "no PVH note") {
+		t.Errorf("with a note of 2^62 bytes: got %v", err)
+	}
 }
 
 // TestConstantsAreTheStubs compares this package's constants with those that the stub is assembled with.
