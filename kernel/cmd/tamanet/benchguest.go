@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tamanet/tamanet/kernel/build"
 	"github.com/tamanet/tamanet/kernel/toolchain"
@@ -44,15 +45,20 @@ func benchCommand() *cobra.Command {
 			if o.Impair, err = impair.Parse(wire); err != nil {
 				return &usageError{err}
 			}
-			if wire != "" && !cmd.Flags().Changed("net") {
-				o.Net = bench.NetWire
+			if err := contradiction(cmd.Flags()); err != nil {
+				return &usageError{err}
 			}
-			if wire != "" && o.Net != bench.NetWire {
-				return &usageError{fmt.Errorf("--impair takes --net=%s", bench.NetWire)}
+			if sweep || wire != "" {
+				o.Net = bench.NetWire
 			}
 			run := measure
-			if sweep {
-				o.Net = bench.NetWire
+			switch {
+			case sweep:
+				for _, w := range wires {
+					if _, err := impair.Parse(w); err != nil {
+						return &usageError{fmt.Errorf("--wire=%s: %w", w, err)}
+					}
+				}
 				run = func(ctx context.Context, o bench.Options, stdout, _ io.Writer) error {
 					report, err := bench.Sweep(ctx, o, settings, wires)
 					if err != nil {
@@ -60,11 +66,7 @@ func benchCommand() *cobra.Command {
 					}
 					return report.Print(stdout)
 				}
-			}
-			if profile != "" {
-				if o.Net != bench.NetUser {
-					return &usageError{fmt.Errorf("--profile takes --net=%s", bench.NetUser)}
-				}
+			case profile != "":
 				run = func(ctx context.Context, o bench.Options, _, _ io.Writer) error {
 					return bench.Profile(ctx, o, profile)
 				}
@@ -89,6 +91,33 @@ func benchCommand() *cobra.Command {
 	f.StringVar(&profile, "profile", "", "measure nothing: load tamanet and write its CPU profile to this file, for pprof and for go build -pgo")
 	f.StringVarP(&o.Out, "out", "o", "build", "folder for bench.json and bench.svg")
 	return cmd
+}
+
+// contradiction says which flags of bench were given that have no meaning beside each other. The sweep has wires of its own,
+// the profile is tamanet's over user networking.
+func contradiction(f *pflag.FlagSet) error {
+	given := func(name string) bool {
+		return f.Changed(name) && f.Lookup(name).Value.String() != f.Lookup(name).DefValue
+	}
+	is := func(name, value string) bool { return f.Lookup(name).Value.String() == value }
+	both := func(a, b string) error { return fmt.Errorf("--%s and --%s cannot be had together", a, b) }
+	switch {
+	case given("sweep") && given("profile"):
+		return both("sweep", "profile")
+	case given("sweep") && given("impair"):
+		return fmt.Errorf("%w; --wire says what the sweep's wires do", both("sweep", "impair"))
+	case given("profile") && given("impair"):
+		return both("profile", "impair")
+	case given("profile") && is("only", "Linux"):
+		return errors.New("--profile is of tamanet, but --only is Linux")
+	case !given("sweep") && (given("setting") || given("wire")):
+		return errors.New("--setting and --wire are for --sweep; --cmdline and --impair do the same without it")
+	case given("profile") && !is("net", bench.NetUser):
+		return fmt.Errorf("--profile takes --net=%s", bench.NetUser)
+	case (given("sweep") || given("impair")) && f.Changed("net") && !is("net", bench.NetWire):
+		return fmt.Errorf("--sweep and --impair take --net=%s", bench.NetWire)
+	}
+	return nil
 }
 
 // shorten sets what --short stands for and no flag says otherwise.

@@ -33,6 +33,18 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"run --ports 80", "8080:80"},
 		{"run --accel warp", "auto, kvm, tcg"},
 		{"run --timeout -1s", "90s"},
+		{"bench --sweep --profile=f", "--sweep and --profile"},
+		{"bench --sweep --impair=loss=1%", "--wire"},
+		{"bench --sweep --net=tap", "--net=wire"},
+		{"bench --sweep --wire=loss=1", "--wire=loss=1: "},
+		{"bench --impair=loss=1", "loss"},
+		{"bench --impair=loss=1% --net=user", "--net=wire"},
+		{"bench --profile=f --impair=loss=1%", "--profile and --impair"},
+		{"bench --profile=f --net=tap", "--net=user"},
+		{"bench --profile=f --only=Linux", "of tamanet"},
+		{"bench --wire=loss=1%", "for --sweep"},
+		{"bench --setting=GOGC=100", "for --sweep"},
+		{"bench --only=vax", "tamanet, Linux"},
 		{"test everything", "vet, host, toolchain, e2e"},
 	}
 	for _, tt := range tests {
