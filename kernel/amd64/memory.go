@@ -14,7 +14,7 @@ import (
 const bootStack = 64 << 10
 
 // init has the garbage collector make use of the RAM, and work harder before that runs out: by its own measure
-// the heap may grow to twice of what is in use, and there is nothing to swap to.
+// the heap may grow to several times of what is in use, and there is nothing to swap to.
 func init() {
 	percent, limit := boot.GC(Usable(), boot.Parse(Cmdline()))
 	debug.SetGCPercent(percent)
