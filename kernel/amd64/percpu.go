@@ -73,7 +73,7 @@ var (
 )
 
 // thisCPU returns the processor that this runs on. A goroutine may be on another one
-// at its next call; code that runs with interrupts off or on g0 stays. Implemented in
+// at its next instruction; code that runs with interrupts off or on g0 stays. Implemented in
 // cpu_amd64.s.
 func thisCPU() *cpu
 
