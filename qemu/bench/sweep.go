@@ -154,7 +154,7 @@ func timed(ctx context.Context, m *machine, do func(context.Context, *machine, i
 	begin := time.Now()
 	err := do(ctx, m, sweepSize)
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded): // the latter of a dial
 		return math.Inf(1), context.Cause(ctx)
 	case err != nil:
 		return 0, err
