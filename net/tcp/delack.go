@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"sync"
 
-	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/seqnum"
@@ -179,8 +178,8 @@ func (t *sock) settle(ep *gtcp.Endpoint) bool {
 	return false
 }
 
-// nudge has gVisor acknowledge what it has received, by a segment of one byte that is before it, as the segments that
-// keep a connection alive are (RFC 1122 §4.2.3.6).
+// nudge has gVisor acknowledge what it has received, after settle, by a segment that is before it, as those that
+// keep a connection alive are (RFC 1122 §4.2.3.6). It has no data: that is refused when the receive buffer is full.
 func (d *delayed) nudge(ep *gtcp.Endpoint) {
 	ep.LockUser()
 	s, ok := acks(ep)
@@ -191,7 +190,6 @@ func (d *delayed) nudge(ep *gtcp.Endpoint) {
 	}
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{
 		ReserveHeaderBytes: header.TCPMinimumSize + header.IPv6MinimumSize,
-		Payload:            buffer.MakeWithData([]byte{0}),
 	})
 	defer pkt.DecRef()
 	header.TCP(pkt.TransportHeader().Push(header.TCPMinimumSize)).Encode(&header.TCPFields{

@@ -150,3 +150,27 @@ func TestAcknowledgedInTime(t *testing.T) {
 	close(answer)
 	c.receive("the answer", func(h header.TCP) bool { return h.Flags() == pshAck })
 }
+
+// TestFullIsAcknowledged fills the receive buffer of a program that does not read, with segments whose acknowledgements
+// are all held back: that of the last which fits comes, too.
+func TestFullIsAcknowledged(t *testing.T) {
+	task, link := newServer(t)
+	listener := listenOn(t, task)
+	if err := task.SetSockOptInt(listener, socket.SOL_SOCKET, socket.SO_RCVBUF, 1<<14); err != nil {
+		t.Fatal(err)
+	}
+	c := &client{t: t, link: link}
+	fd := c.connect(task, listener, 1000)
+	start, refused := c.seq, task.Net.IP().Stats().DroppedPackets
+	for range 1000 {
+		if err := task.SetSockOptInt(fd, socket.SOL_TCP, tcp.TCP_QUICKACK, 0); err != nil {
+			t.Fatal(err)
+		}
+		c.sendData(pshAck, []byte("x"))
+		if refused.Value() != 0 {
+			return
+		}
+		c.receive("an acknowledgement", func(h header.TCP) bool { return h.AckNumber() == c.seq })
+	}
+	t.Fatalf("%d bytes fit in", c.seq-start)
+}
