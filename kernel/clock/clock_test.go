@@ -71,12 +71,6 @@ func TestRate(t *testing.T) {
 			}
 			return rng.Float64() * 500
 		}},
-		{"one long stall, longer than the reference's period", 2.4e9, func(n int) float64 {
-			if n == 500 {
-				return 80e6
-			}
-			return 0
-		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := &fakeTime{stall: tt.stall}
@@ -84,7 +78,29 @@ func TestRate(t *testing.T) {
 			if math.Abs(float64(got)/tt.hz-1) > 0.001 {
 				t.Errorf("got %d Hz, want %.0f", got, tt.hz)
 			}
+			if tt.stall == nil && f.ns > 15e6 {
+				t.Errorf("%.1f ms of the machine's time for measurements that overlap, of 10 ms each", f.ns/1e6)
+			}
 		})
+	}
+}
+
+// TestRateOutlastsAStall has one stall that is longer than the reference's period, wherever a measurement may be.
+func TestRateOutlastsAStall(t *testing.T) {
+	const hz = 2.4e9
+	for _, ns := range []float64{56e6, 80e6, 300e6} {
+		for at := 1; at < 9000; at += 7 {
+			f := &fakeTime{stall: func(n int) float64 {
+				if n == at {
+					return ns
+				}
+				return 0
+			}}
+			got := Rate(f.counter(hz, 20, ^uint64(0)), f.counter(1193182, 1500, 0xffff), 0xffff, 11932, 1193182)
+			if math.Abs(float64(got)/hz-1) > 0.001 {
+				t.Fatalf("%v ns before reading %d: got %d Hz, want %.0f", ns, at, got, hz)
+			}
+		}
 	}
 }
 
