@@ -59,7 +59,7 @@ func TestBothGuestsServeOverAnImpairedWire(t *testing.T) {
 	r, err := bench.Run(ctx, o)
 	require.NoError(t, err)
 	require.Equal(t, "loss=1%,delay=2ms,reorder=5%,seed=1", r.Wire)
-	require.Len(t, r.Rows, 17)
+	require.Len(t, r.Rows, 18)
 	for _, row := range r.Rows {
 		require.Len(t, row.Tamanet, 1, row.Name)
 		require.Len(t, row.Linux, 1, row.Name)
