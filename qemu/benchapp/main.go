@@ -36,11 +36,11 @@ var taken atomic.Int64
 func main() {
 	log.SetFlags(0)
 	boot()
-	go serve(":9", discard)
-	go serve(":19", generate)
-	go packets(":7", echo)
-	go packets(":9", func(net.PacketConn, []byte, net.Addr) { taken.Add(1) })
-	go packets(":19", flood)
+	serve(":9", discard)
+	serve(":19", generate)
+	packets(":7", echo)
+	packets(":9", func(net.PacketConn, []byte, net.Addr) { taken.Add(1) })
+	packets(":19", flood)
 	http.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, page) })
 	http.HandleFunc("/udp", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, taken.Load()) })
 	web, err := net.Listen("tcp", ":80")
@@ -51,22 +51,24 @@ func main() {
 	log.Fatal("benchapp: ", http.Serve(web, nil))
 }
 
-// serve has each connection to a TCP port handled by a goroutine.
+// serve has each connection to a TCP port handled by a goroutine. When it returns, the port is open.
 func serve(addr string, handle func(net.Conn)) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		log.Fatal("benchapp: ", err)
 	}
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			log.Fatal("benchapp: accept: ", err)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				log.Fatal("benchapp: accept: ", err)
+			}
+			go func() {
+				defer conn.Close()
+				handle(conn)
+			}()
 		}
-		go func() {
-			defer conn.Close()
-			handle(conn)
-		}()
-	}
+	}()
 }
 
 // bulk is how much is read or written at once, in bytes.
@@ -95,19 +97,21 @@ func generate(conn net.Conn) {
 	}
 }
 
-// packets has each datagram to a UDP port handled, one after another.
+// packets has each datagram to a UDP port handled, one after another. When it returns, the port is open.
 func packets(addr string, handle func(net.PacketConn, []byte, net.Addr)) {
 	conn, err := net.ListenPacket("udp4", addr)
 	if err != nil {
 		log.Fatal("benchapp: ", err)
 	}
-	for buf := make([]byte, 2048); ; {
-		n, from, err := conn.ReadFrom(buf)
-		if err != nil {
-			log.Fatal("benchapp: udp: ", err)
+	go func() {
+		for buf := make([]byte, 2048); ; {
+			n, from, err := conn.ReadFrom(buf)
+			if err != nil {
+				log.Fatal("benchapp: udp: ", err)
+			}
+			handle(conn, buf[:n], from)
 		}
-		handle(conn, buf[:n], from)
-	}
+	}()
 }
 
 func echo(conn net.PacketConn, b []byte, from net.Addr) { conn.WriteTo(b, from) }
