@@ -10,5 +10,6 @@
 package microvm
 
 // TextStart is the address at which kernels for this board are linked (the linker's
-// -T, with -R 0x1000): RAM for the kernel begins at 2 MiB, with the ELF headers.
-const TextStart = 0x0020_1000
+// -T, with -R 0x1000): RAM for the kernel begins at 1 MiB, with the ELF headers.
+// What the firmware and the loader have in RAM is below.
+const TextStart = 0x0010_1000

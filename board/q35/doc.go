@@ -16,4 +16,4 @@
 package q35
 
 // TextStart is the address at which kernels for this board are linked, as on board/microvm.
-const TextStart = 0x0020_1000
+const TextStart = 0x0010_1000

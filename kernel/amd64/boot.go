@@ -16,7 +16,7 @@ import (
 // has to hold a stack, for the message that there is no memory map.
 var (
 	//go:linkname ramStart runtime/goos.RamStart
-	ramStart uint = 0x0020_0000
+	ramStart uint = 0x0010_0000
 	//go:linkname ramSize runtime/goos.RamSize
 	ramSize uint = 0x0200_0000
 	//go:linkname ramStackOffset runtime/goos.RamStackOffset

@@ -17,7 +17,8 @@
 //
 // Everything below 4 GiB is mapped one to one with 2 MiB pages, so a
 // pointer is also the address that a device sees. The first 4 KiB are absent, to
-// catch nil pointers; whatever is not RAM is uncached. The Go runtime gets the
+// catch nil pointers; whatever is not RAM is uncached. Kernels are linked at 1 MiB: below is what the
+// firmware and the loader have in RAM. The Go runtime gets the
 // one RAM region that holds the kernel, from the kernel's end to the region's end or
 // 4 GiB. RAM above 4 GiB is left out: the runtime's allocator grows one
 // contiguous region, and the PCI hole ends it.

@@ -239,7 +239,7 @@ esac
 	}
 	for _, want := range []string{
 		"GOOS=tamago\n", "GOARCH=amd64\n", "GOOSPKG=github.com/usbarmory/tamago\n", "CGO_ENABLED=0\n", "GOTOOLCHAIN=local\n",
-		"ARGS build -trimpath -buildvcs=false -tags microvm,mine -pgo " + profile + " -ldflags -s -w -T 0x201000 -R 0x1000 -o " + log + ".elf .\n",
+		"ARGS build -trimpath -buildvcs=false -tags microvm,mine -pgo " + profile + " -ldflags -s -w -T 0x101000 -R 0x1000 -o " + log + ".elf .\n",
 	} {
 		if !bytes.Contains(got, []byte(want)) {
 			t.Errorf("%q is missing", want)

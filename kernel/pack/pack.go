@@ -26,11 +26,10 @@ import (
 
 // What package unpack's unpack.h says.
 const (
-	base         = 0x10_0000
 	codeOffset   = 0x100
 	message      = 0x80
-	stubEnd      = 0x2000  // from base: page tables follow
-	room         = 1 << 20 // from base, for all that the stub needs
+	stubEnd      = 0x2000  // from its base: page tables follow
+	room         = 0x10000 // from its base, for all that the stub needs
 	slack        = 16384   // behind the kernel's memory, which is written meanwhile
 	sumFactor    = 0x9e3779b97f4a7c15
 	sumRotate    = 29
@@ -51,7 +50,7 @@ const (
 )
 
 // Pack returns the packed form of a kernel, an ELF file as the linker makes it for a board. The errors are of what is
-// no such file, of a kernel that is not where the stub leaves room, and of one without the stub.
+// no such file, of a kernel that is too large, and of one without the stub.
 func Pack(kernel []byte) ([]byte, error) {
 	f, err := elf.NewFile(bytes.NewReader(kernel))
 	if err != nil {
@@ -82,14 +81,11 @@ func packWith(code []byte, f *elf.File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := (m.start + m.size + slack + pageSize - 1) &^ (pageSize - 1)
-	switch {
-	case m.start < base+room:
-		return nil, fmt.Errorf("pack: the kernel begins at %#x; the stub needs the memory from %#x to %#x", m.start, base, base+room)
-	case at+uint64(len(payload)) > maxEnd:
+	base := (m.start + m.size + slack + pageSize - 1) &^ (pageSize - 1)
+	if base+room+uint64(len(payload)) > maxEnd {
 		return nil, fmt.Errorf("pack: the kernel ends at %#x; it has to fit below %#x with what is packed behind it", m.start+m.size, maxEnd)
 	}
-	return image(code, payload, at), nil
+	return image(code, payload, base), nil
 }
 
 // pvhEntry returns the entry point of the kernel's PVH note.
@@ -137,8 +133,8 @@ func stub(f *elf.File) ([]byte, error) {
 		return nil, fmt.Errorf("pack: the kernel has no function %s", stubFunction)
 	}
 	code := make([]byte, fn.End-fn.Entry)
-	if len(code) > stubEnd-codeOffset {
-		return nil, fmt.Errorf("pack: %s has %d bytes; there is room for %d", stubFunction, len(code), stubEnd-codeOffset)
+	if have := stubEnd - codeOffset - len(setBase(0)); len(code) > have {
+		return nil, fmt.Errorf("pack: %s has %d bytes; there is room for %d", stubFunction, len(code), have)
 	}
 	if _, err := text.ReadAt(code, int64(fn.Entry-text.Addr)); err != nil {
 		return nil, fmt.Errorf("pack: reading %s: %w", stubFunction, err)
@@ -229,8 +225,14 @@ func sum(payload []byte) (s uint64) {
 	return s
 }
 
-// image returns the ELF file of the stub's code and a payload that is loaded at an address.
-func image(code, payload []byte, at uint64) []byte {
+// setBase returns the instruction with which the stub is told its base: MOVL of a constant to BP.
+func setBase(base uint64) []byte {
+	return binary.LittleEndian.AppendUint32([]byte{0xbd}, uint32(base))
+}
+
+// image returns the ELF file of the stub's code, which is loaded from base on, and a payload behind it.
+func image(code, payload []byte, base uint64) []byte {
+	at := base + room
 	head := make([]byte, codeOffset)
 	for i, v := range []uint64{
 		0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff, // null, 64-bit code, data, 32-bit code
@@ -240,7 +242,7 @@ func image(code, payload []byte, at uint64) []byte {
 		binary.LittleEndian.PutUint64(head[8*i:], v)
 	}
 	copy(head[message:], damaged)
-	first := append(head, code...)
+	first := append(append(head, setBase(base)...), code...)
 
 	const segments = 3
 	note := pvhNote(base + codeOffset)

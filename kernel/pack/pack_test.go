@@ -82,11 +82,12 @@ func TestPackedKernel(t *testing.T) {
 	}
 	stub, payload := f.Progs[1], f.Progs[2]
 	head, body := contents(t, stub), contents(t, payload)
-	if entry != stub.Paddr+codeOffset || !bytes.Equal(head[codeOffset:], code) {
-		t.Errorf("entry point %#x, where %q is", entry, head[codeOffset:])
+	first := append(binary.LittleEndian.AppendUint32([]byte{0xbd}, uint32(stub.Paddr)), code...) // movl $…, %ebp
+	if entry != stub.Paddr+codeOffset || !bytes.Equal(head[codeOffset:], first) {
+		t.Errorf("entry point %#x, where %x is, want %x", entry, head[codeOffset:], first)
 	}
-	if kernelEnd := data.addr + uint64(len(data.data)) + data.zero; payload.Paddr < kernelEnd+slack {
-		t.Errorf("the payload is at %#x, the kernel ends at %#x", payload.Paddr, kernelEnd)
+	if kernelEnd := data.addr + uint64(len(data.data)) + data.zero; stub.Paddr < kernelEnd+slack || payload.Paddr < stub.Paddr+room {
+		t.Errorf("the stub is at %#x and the payload at %#x, the kernel ends at %#x", stub.Paddr, payload.Paddr, kernelEnd)
 	}
 
 	word := func(b []byte, offset int) uint64 { return binary.LittleEndian.Uint64(b[offset:]) }
@@ -144,7 +145,6 @@ func TestWhatCannotBePacked(t *testing.T) {
 	}{
 		{"without a note", "no PVH note", []segment{text}},
 		{"with nothing to load", "no segment", []segment{note}},
-		{"where the stub goes", "begins at 0x100000", []segment{note, {elf.PT_LOAD, 0x10_0000, text.data, 0}}},
 		{"too large", "that is no kernel", []segment{note, {elf.PT_LOAD, 0x20_0000, text.data, 2 << 30}}},
 		{"up to the end of what is mapped", "ends at", []segment{note, {elf.PT_LOAD, 0x20_0000, text.data, 1<<30 - 0x20_0000 - 20_000}}},
 		{"overlapping", "overlap", []segment{note, text, {elf.PT_LOAD, 0x20_0008, text.data, 0}}},
@@ -176,7 +176,7 @@ func TestConstantsAreTheStubs(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]uint64{
-		"BASE": base, "MESSAGE": message, "CODE": codeOffset, "INFLATE_SLACK": slack, "SUM_FACTOR": sumFactor, "SUM_ROTATE": sumRotate,
+		"MESSAGE": message, "CODE": codeOffset, "ROOM": room, "INFLATE_SLACK": slack, "SUM_FACTOR": sumFactor, "SUM_ROTATE": sumRotate,
 		"GDT": 0, "GDTR": 0x20, "PAYLOAD": 0x30, "PAYLOAD_SIZE": 0x38, "PAYLOAD_SUM": 0x40,
 		"OUT": 0, "OUT_SIZE": 8, "OUT_MEMORY": 16, "ENTRY": 24, "STREAM_SIZE": 32, "CODE_START": 40, "CODE_END": 48, "STREAM": 56,
 	} {

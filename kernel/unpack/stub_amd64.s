@@ -1,7 +1,7 @@
 #include "textflag.h"
 #include "unpack.h"
 
-// Offsets from BASE of the memory that is used meanwhile.
+// Offsets from the base of the memory that is used meanwhile.
 #define PML4 0x2000
 #define PDPT 0x3000
 #define PD 0x4000
@@ -30,16 +30,15 @@
 	ret
 
 // stub is where a PVH loader starts a packed kernel: 32-bit protected mode, paging off, interrupts off, flat segments,
-// BX points to hvm_start_info. It leaves all that as it was to the kernel's own entry point.
+// BX points to hvm_start_info. It leaves all that as it was to the kernel's own entry point. BP is the base.
 //
 // Until the first FAR and from the second on, only instructions that mean the same in 32-bit and 64-bit mode can
 // be used.
 TEXT ·stub(SB),NOSPLIT|NOFRAME,$0
 	CLI
 	CLD
-	MOVL	$BASE, DI
-	MOVL	BX, START_INFO(DI)
-	MOVL	DI, BX
+	MOVL	BX, START_INFO(BP)
+	MOVL	BP, BX
 	LEAL	STACK(BX), SP
 
 	// The first GiB, one to one, in pages of 2 MiB.
@@ -78,7 +77,8 @@ page:
 	FAR(CODE64, 1, RETFL)
 
 	// 64-bit mode.
-	MOVL	$BASE, BX		// the upper halves are undefined
+	MOVL	BP, BP			// the upper halves are undefined
+	MOVL	BP, BX
 	LEAQ	STACK(BX), SP
 
 	MOVQ	PAYLOAD(BX), SI
@@ -109,7 +109,7 @@ sum:
 inflated:
 	CMPQ	DI, R11
 	JNE	bad
-	MOVL	$BASE, BX
+	MOVL	BP, BX
 	MOVQ	PAYLOAD(BX), SI
 	MOVQ	OUT(SI), CX
 	ADDQ	OUT_MEMORY(SI), CX
@@ -146,7 +146,7 @@ inflated:
 	JMP	DI
 
 bad:
-	MOVL	$BASE, BX
+	MOVL	BP, BX
 	LEAQ	MESSAGE(BX), SI
 character:
 	MOVL	$50000, CX		// reads of a port, of 1 µs or so each

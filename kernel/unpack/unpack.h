@@ -6,13 +6,11 @@
 // INFLATE_SLACK is how far behind the end of its output inflate may write.
 #define INFLATE_SLACK 16384
 
-// BASE is where the stub is loaded: the first page of the second MiB, between what is the firmware's and the loader's and
-// the kernel, which is linked at the second.
-#define BASE 0x100000
-
-// Offsets from BASE of what is loaded with it, in front of its code: the null descriptor, one for 64-bit code,
-// one for data, one for 32-bit code; what LGDT takes; address, size and sum of the payload, 8 bytes each; the line that is
-// printed when they do not fit, with a 0 behind it.
+// The stub is loaded behind the memory of the kernel that it unpacks, on a page boundary, its base. Offsets from
+// that of what is loaded with it, in front of its code: the null descriptor, one for 64-bit code, one for data, one for
+// 32-bit code; what LGDT takes; address, size and sum of the payload, 8 bytes each; the line that is printed when they
+// do not fit, with a 0 behind it. CODE is where it is entered; the first instruction there is not the stub's own:
+// it has BP be the base.
 #define GDT 0
 #define GDTR 0x20
 #define PAYLOAD 0x30
@@ -21,6 +19,9 @@
 #define START_INFO 0x48		// kept here meanwhile
 #define MESSAGE 0x80
 #define CODE 0x100
+
+// ROOM is how much memory from the base on the stub needs.
+#define ROOM 0x10000
 
 // Offsets in the payload: where the kernel goes, its size in the image and with the memory that begins as zeros, its
 // entry point, where in memory its code begins and ends, and the stream that inflate makes the kernel of. All but the

@@ -53,7 +53,7 @@ func TestMemorySizes(t *testing.T) {
 			if Board == "q35" && size > low-gib/4 {
 				low = 2 * gib
 			}
-			want := min(size, low) / 10 * 7 // the kernel takes most of the rest
+			want := min(size, low) / 4 * 3
 			if r.Memory.Usable < want || r.Memory.Usable > r.Memory.RAM {
 				t.Errorf("%d bytes are usable of %d, want at least %d", r.Memory.Usable, r.Memory.RAM, want)
 			}
