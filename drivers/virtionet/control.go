@@ -55,6 +55,8 @@ type control struct {
 	// timeout is ctrlTimeout, but in tests.
 	timeout time.Duration
 	filter  filter
+	// unsure is set by a command that failed: it may be in force all the same.
+	unsure bool
 }
 
 // openControl makes the queue, if one was negotiated. It stands behind those of all pairs of the
@@ -184,7 +186,8 @@ func (d *Device) configure() {
 	if err := d.sendMAC(); err != nil {
 		d.refused("the station's address", err)
 	}
-	if err := d.sendRxMode(); err != nil {
+	err := d.sendRxMode()
+	if d.ctrl.unsure = err != nil; err != nil {
 		d.refused("a receive filter", err)
 	}
 	if d.features.Has(FeatureCtrlVLAN) {

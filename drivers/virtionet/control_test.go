@@ -124,6 +124,37 @@ func filterStep(t *testing.T, r *rig, do func(*virtionet.Device) error, want []s
 	check("after a reset")
 }
 
+// TestFilterTellsWhatChanged: joining a group does not have the device told all of its filter.
+func TestFilterTellsWhatChanged(t *testing.T) {
+	const promisc, allMulti, table = 0x0000, 0x0001, 0x0100
+	r := newFilterRig(t, every)
+	var got []uint16
+	r.Work(func() {
+		r.OnCommand = func(command uint16, _ []byte, ack int) int { got = append(got, command); return ack }
+	})
+	for _, tc := range []struct {
+		name string
+		do   func() error
+		want []uint16
+	}{
+		{"one group instead of all", func() error { return r.dev.SetMulticast([]nic.MAC{groupA}) }, []uint16{table, allMulti}},
+		{"another one", func() error { return r.dev.SetMulticast([]nic.MAC{groupA, groupB}) }, []uint16{table}},
+		{"promiscuous", func() error { return r.dev.SetPromiscuous(true) }, []uint16{promisc}},
+		{"all groups", func() error { return r.dev.SetMulticast(nil) }, []uint16{allMulti}},
+		{"all of them again", func() error { return r.dev.SetMulticast(nil) }, nil},
+	} {
+		if err := tc.do(); err != nil {
+			t.Fatal(err)
+		}
+		r.Work(func() {
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("%s: commands %#04x, want %#04x", tc.name, got, tc.want)
+			}
+			got = nil
+		})
+	}
+}
+
 // TestFilterBeforeStart: what is asked for before Start goes for it.
 func TestFilterBeforeStart(t *testing.T) {
 	r := &rig{Net: virtionettest.New(testMAC, 1500, 16).Offer(every)}

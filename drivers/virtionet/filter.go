@@ -33,12 +33,12 @@ type filter struct {
 // SetPromiscuous implements nic.Promiscuous. Like that of the other methods here, its error is nic.ErrClosed,
 // nic.ErrFailed, or wraps ErrControl: the device goes by what it was told before.
 func (d *Device) SetPromiscuous(on bool) error {
-	return d.setFilter(func(f *filter) { f.promiscuous = on }, func(*filter) error { return d.sendRxMode() })
+	return d.setFilter(func(f *filter) { f.promiscuous = on }, func(*filter) error { return d.sendPromiscuous() })
 }
 
 // SetMulticast implements nic.Multicast.
 func (d *Device) SetMulticast(groups []nic.MAC) error {
-	return d.setFilter(func(f *filter) { f.groups = slices.Clone(groups) }, func(*filter) error { return d.sendRxMode() })
+	return d.setFilter(func(f *filter) { f.groups = slices.Clone(groups) }, func(old *filter) error { return d.sendGroups(old.allGroups()) })
 }
 
 // SetMAC implements nic.MACSetter.
@@ -50,7 +50,7 @@ func (d *Device) SetMAC(m nic.MAC) error {
 		if d.features.Has(FeatureCtrlMACAddr) {
 			return d.sendMAC()
 		}
-		return d.sendRxMode()
+		return d.sendTable()
 	})
 }
 
@@ -97,7 +97,14 @@ func (d *Device) setFilter(change func(*filter), send func(old *filter) error) e
 	if s != stateRunning {
 		return nil
 	}
-	if err := send(&old); err != nil {
+	var err error
+	if d.ctrl.unsure {
+		err = d.sendRxMode()
+	}
+	if err == nil {
+		err = send(&old)
+	}
+	if d.ctrl.unsure = err != nil; err != nil {
 		d.ctrl.filter = old
 		return fmt.Errorf("%s: %w", d.info.Name, err)
 	}
@@ -112,43 +119,69 @@ func (d *Device) sendMAC() error {
 	return d.command(ctrlMACAddrSet, d.ctrl.filter.mac[:])
 }
 
-// sendRxMode tells the device which frames to receive (§5.1.6.5.1, §5.1.6.5.2). All groups come before the
-// table goes, and go after it has come, so that none is missed in between.
+// allGroups says whether frames for all groups are received.
+func (f *filter) allGroups() bool { return f.groups == nil || len(f.groups) > maxGroups }
+
+// sendRxMode tells a device all of which frames to receive, whatever it goes by so far.
 func (d *Device) sendRxMode() error {
-	if !d.features.Has(FeatureCtrlRX) {
-		return nil
-	}
-	f := &d.ctrl.filter
-	all := f.groups == nil || len(f.groups) > maxGroups
+	all := d.ctrl.filter.allGroups()
 	if all {
-		if err := d.command(ctrlRxAllMulti, []byte{1}); err != nil {
+		if err := d.switchRx(ctrlRxAllMulti, true); err != nil {
 			return err
 		}
 	}
-	if err := d.command(ctrlMACTableSet, d.macTable(all)); err != nil {
+	if err := d.sendTable(); err != nil {
 		return err
 	}
 	if !all {
-		if err := d.command(ctrlRxAllMulti, []byte{0}); err != nil {
+		if err := d.switchRx(ctrlRxAllMulti, false); err != nil {
 			return err
 		}
 	}
-	on := byte(0)
-	if f.promiscuous {
-		on = 1
-	}
-	return d.command(ctrlRxPromisc, []byte{on})
+	return d.sendPromiscuous()
 }
 
-// macTable are the two tables of a TABLE_SET: the station's own address, where the device cannot be told
-// it in another way, and the groups.
-func (d *Device) macTable(allGroups bool) []byte {
+// sendPromiscuous tells the device whether to receive frames for others (§5.1.6.5.1).
+func (d *Device) sendPromiscuous() error { return d.switchRx(ctrlRxPromisc, d.ctrl.filter.promiscuous) }
+
+// sendGroups tells the device for which groups to receive frames. One that gets all of them, as it did when all is
+// set, goes on with that until the table has come, so that none is missed in between.
+func (d *Device) sendGroups(all bool) error {
+	if d.ctrl.filter.allGroups() {
+		if all {
+			return nil
+		}
+		return d.switchRx(ctrlRxAllMulti, true)
+	}
+	if err := d.sendTable(); err != nil || !all {
+		return err
+	}
+	return d.switchRx(ctrlRxAllMulti, false)
+}
+
+func (d *Device) switchRx(cmd command, on bool) error {
+	if !d.features.Has(FeatureCtrlRX) {
+		return nil
+	}
+	b := []byte{0}
+	if on {
+		b[0] = 1
+	}
+	return d.command(cmd, b)
+}
+
+// sendTable sends the two tables of a TABLE_SET (§5.1.6.5.2): the station's own address, where the device cannot be
+// told it in another way, and the groups.
+func (d *Device) sendTable() error {
+	if !d.features.Has(FeatureCtrlRX) {
+		return nil
+	}
 	f := &d.ctrl.filter
 	var own, groups []nic.MAC
 	if !d.features.Has(FeatureCtrlMACAddr) && f.mac != d.deviceMAC {
 		own = append(own, f.mac)
 	}
-	if !allGroups {
+	if !f.allGroups() {
 		groups = f.groups
 	}
 	var b []byte
@@ -158,7 +191,7 @@ func (d *Device) macTable(allGroups bool) []byte {
 			b = append(b, m[:]...)
 		}
 	}
-	return b
+	return d.command(ctrlMACTableSet, b)
 }
 
 // sendVLANs sends a command for each of ids.
