@@ -136,10 +136,28 @@ func (is *Sock) leave(m mreqn) error {
 // (net.ipv4.igmp_max_memberships).
 const maxMemberships = 20
 
-// changeMembership joins or leaves a group: EADDRINUSE for one that it is in,
-// EADDRNOTAVAIL for one that it is not. The endpoint, which has to exist, is
-// made if need be.
+// changeMembership joins or leaves a group, and has the interface's device know: EADDRINUSE for one that
+// it is in, EADDRNOTAVAIL for one that it is not.
 func (is *Sock) changeMembership(m tcpip.AddMembershipOption, join bool) error {
+	if err := is.changeMember(m, join); err != nil {
+		return err
+	}
+	tell := is.Net.LeftGroup
+	if join {
+		tell = is.Net.JoinedGroup
+	}
+	tell(int(m.NIC), netdev.FromTCPIP(m.MulticastAddr))
+	return nil
+}
+
+// leaveGroups is for the end: the endpoint, if there was one, has left them.
+func (is *Sock) leaveGroups() {
+	for _, m := range is.opts.more.membership {
+		is.Net.LeftGroup(int(m.NIC), netdev.FromTCPIP(m.MulticastAddr))
+	}
+}
+
+func (is *Sock) changeMember(m tcpip.AddMembershipOption, join bool) error {
 	is.Lock()
 	defer is.Unlock()
 	o := &is.opts.more
@@ -172,7 +190,7 @@ func (is *Sock) changeMembership(m tcpip.AddMembershipOption, join bool) error {
 	o.membership = append(o.membership[:at], o.membership[at+1:]...)
 	if ep != nil {
 		r := tcpip.RemoveMembershipOption(m)
-		return errno.FromTCPIP(ep.SetSockOpt(&r))
+		ep.SetSockOpt(&r) // fails when the interface has gone, and the group with it
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ func (*commonOps) Release(s *socket.Socket) error {
 		linger = 0
 	}
 	sk.Prot.Close(sk, linger)
+	Of(sk).leaveGroups()
 	Of(sk).releaseEntry()
 	return nil
 }

@@ -157,6 +157,30 @@ func (e *Endpoint) SetPromiscuous(on bool) error {
 	return nil
 }
 
+// SetMulticast has a device that filters receive frames for groups, addresses of 6 bytes each, and leave out those for
+// others as far as it can; with nil it receives all. One that refuses is to receive all, which is logged.
+func (e *Endpoint) SetMulticast(groups []tcpip.LinkAddress) {
+	m, ok := e.dev.(nic.Multicast)
+	if !ok {
+		return
+	}
+	var macs []nic.MAC
+	if groups != nil {
+		macs = make([]nic.MAC, len(groups))
+		for i, g := range groups {
+			copy(macs[i][:], g)
+		}
+	}
+	err := m.SetMulticast(macs)
+	if err == nil || errors.Is(err, nic.ErrClosed) || errors.Is(err, nic.ErrFailed) {
+		return
+	}
+	e.opts.Logf("link: %s: multicast filter: %v", e.info.Name, err)
+	if macs != nil {
+		m.SetMulticast(nil)
+	}
+}
+
 // Attach implements stack.LinkEndpoint. With nil, frames are dropped from now
 // on; a delivery that has begun may still be running when Attach returns. The
 // stack calls Attach with its own lock held, which that delivery may be waiting for.

@@ -62,6 +62,10 @@ func (s *Stack) RemoveAddress(index int, p netip.Prefix) error {
 	if terr := s.ip.RemoveAddress(tcpip.NICID(index), ToTCPIP(p.Addr())); terr != nil {
 		return deviceError(terr)
 	}
+	if d := s.device(index); d != nil {
+		d.multicast.assign(ToTCPIP(p.Addr()), false)
+		d.tellGroups()
+	}
 	own := tcpip.Route{Destination: toSubnet(p), NIC: tcpip.NICID(index)}
 	s.ip.RemoveRoutes(own.Equal)
 	return nil

@@ -20,6 +20,8 @@ type device struct {
 	// promiscuity counts who wants every frame; flag is the one of them that IFF_PROMISC is.
 	promiscuity int
 	flag        bool
+
+	multicast multicast
 }
 
 // promiscuous is a link whose hardware filters.
@@ -41,9 +43,6 @@ func (s *Stack) device(index int) *device {
 
 // isPromiscuous says whether anybody wants every frame.
 func (d *device) isPromiscuous() bool {
-	if d == nil {
-		return false
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.promiscuity > 0

@@ -47,6 +47,7 @@ const (
 	IFF_POINTOPOINT InterfaceFlags = 0x10
 	IFF_RUNNING     InterfaceFlags = 0x40
 	IFF_PROMISC     InterfaceFlags = 0x100
+	IFF_ALLMULTI    InterfaceFlags = 0x200
 	IFF_MULTICAST   InterfaceFlags = 0x1000
 )
 
@@ -86,11 +87,13 @@ func (s *Stack) AddInterface(cfg InterfaceConfig) (index int, err error) {
 	// Packet sockets are shown every frame. NICOptions.DeliverLinkPackets
 	// would spare them those of protocols that the stack does not speak.
 	link := egress{packetsocket.New(cfg.Link).(*packetsocket.Endpoint)}
+	d := &device{link: cfg.Link}
+	s.devices.Store(id, d) // before it is there: it gives itself an address
 	if terr := s.ip.CreateNICWithOptions(id, link, stack.NICOptions{Name: cfg.Name}); terr != nil {
+		s.devices.Delete(id)
 		return 0, fmt.Errorf("netdev: interface %q: %w", cfg.Name, errno.FromTCPIP(terr))
 	}
 	s.nextID++
-	s.devices.Store(id, &device{link: cfg.Link})
 	if cfg.MTU != 0 {
 		cfg.Link.SetMTU(uint32(cfg.MTU))
 	}
@@ -101,6 +104,8 @@ func (s *Stack) AddInterface(cfg InterfaceConfig) (index int, err error) {
 			return 0, fmt.Errorf("netdev: interface %q: address %v: %w", cfg.Name, p, err)
 		}
 	}
+	d.multicast.begin()
+	d.tellGroups()
 	return int(id), nil
 }
 
@@ -135,6 +140,10 @@ func (s *Stack) addAddress(id tcpip.NICID, p netip.Prefix) error {
 		return errno.FromTCPIP(terr)
 	}
 	s.ip.AddRoute(tcpip.Route{Destination: toSubnet(p), NIC: id})
+	if d := s.device(int(id)); d != nil {
+		d.multicast.assign(addr.AddressWithPrefix.Address, true)
+		d.tellGroups()
+	}
 	return nil
 }
 
@@ -154,7 +163,7 @@ func (s *Stack) snapshot(id tcpip.NICID, info stack.NICInfo) Interface {
 		Name:         info.Name,
 		HardwareAddr: net.HardwareAddr(info.LinkAddress),
 		MTU:          int(info.MTU),
-		Flags:        flags(info, s.device(int(id)).isPromiscuous()),
+		Flags:        flags(info, s.device(int(id))),
 		Counters: Counters{
 			RxPackets: info.Stats.Rx.Packets.Value(),
 			RxBytes:   info.Stats.Rx.Bytes.Value(),
@@ -182,14 +191,17 @@ func sum(m *tcpip.IntegralStatCounterMap) (n uint64) {
 	return n
 }
 
-func flags(info stack.NICInfo, promiscuous bool) InterfaceFlags {
+func flags(info stack.NICInfo, d *device) InterfaceFlags {
 	var f InterfaceFlags
 	if info.Flags.Running {
 		// gVisor's own Up is always set.
 		f = IFF_UP | IFF_RUNNING
 	}
-	if promiscuous {
+	if d != nil && d.isPromiscuous() {
 		f |= IFF_PROMISC
+	}
+	if d != nil && d.multicast.isAll() {
+		f |= IFF_ALLMULTI
 	}
 	switch {
 	case info.Flags.Loopback:

@@ -16,12 +16,16 @@ type ndp struct{ net *Stack }
 var _ ipv6.NDPDispatcher = ndp{}
 
 // OnDuplicateAddressDetectionResult implements ipv6.NDPDispatcher.
-func (n ndp) OnDuplicateAddressDetectionResult(tcpip.NICID, tcpip.Address, stack.DADResult) {
+func (n ndp) OnDuplicateAddressDetectionResult(id tcpip.NICID, addr tcpip.Address, r stack.DADResult) {
+	if _, dup := r.(*stack.DADDupAddrDetected); dup {
+		n.net.assigned(id, addr, false) // gVisor has taken it away
+	}
 	n.net.changed()
 }
 
 // OnAutoGenAddress implements ipv6.NDPDispatcher.
-func (n ndp) OnAutoGenAddress(tcpip.NICID, tcpip.AddressWithPrefix) stack.AddressDispatcher {
+func (n ndp) OnAutoGenAddress(id tcpip.NICID, addr tcpip.AddressWithPrefix) stack.AddressDispatcher {
+	n.net.assigned(id, addr.Address, true)
 	n.net.changed()
 	return nil
 }
@@ -30,7 +34,10 @@ func (n ndp) OnAutoGenAddress(tcpip.NICID, tcpip.AddressWithPrefix) stack.Addres
 func (n ndp) OnAutoGenAddressDeprecated(tcpip.NICID, tcpip.AddressWithPrefix) { n.net.changed() }
 
 // OnAutoGenAddressInvalidated implements ipv6.NDPDispatcher.
-func (n ndp) OnAutoGenAddressInvalidated(tcpip.NICID, tcpip.AddressWithPrefix) { n.net.changed() }
+func (n ndp) OnAutoGenAddressInvalidated(id tcpip.NICID, addr tcpip.AddressWithPrefix) {
+	n.net.assigned(id, addr.Address, false)
+	n.net.changed()
+}
 
 // What router advertisements say is not heeded.
 

@@ -2,6 +2,7 @@ package packet
 
 import (
 	"encoding/binary"
+	"net"
 	"sync/atomic"
 
 	"github.com/tamanet/tamanet/net/errno"
@@ -196,9 +197,8 @@ func parseMreq(val []byte) (m membership, err error) {
 	return m, nil
 }
 
-// addMembership is Linux's packet_mc_add: PACKET_MR_PROMISC makes the
-// interface take every frame. The others need nothing of interfaces that do
-// not filter by address. The errors are EINVAL and ENODEV.
+// addMembership is Linux's packet_mc_add. The errors are EINVAL and ENODEV; EIO
+// when the device refuses.
 func addMembership(sk *socket.Sock, val []byte) error {
 	m, err := parseMreq(val)
 	if err != nil {
@@ -222,12 +222,28 @@ func addMembership(sk *socket.Sock, val []byte) error {
 			return nil
 		}
 	}
-	if m.kind == PACKET_MR_PROMISC {
-		if err := p.Net.AddPromiscuity(int(m.ifindex), 1); err != nil {
-			return err
-		}
+	if err := p.heed(m, 1); err != nil {
+		return err
 	}
 	p.members = append(p.members, m)
+	return nil
+}
+
+// heed has the interface receive what a membership is for, or no longer when n is -1 (Linux packet_dev_mc). Devices
+// are told of one unicast address, their own: others make them promiscuous, as those without IFF_UNICAST_FLT.
+func (p *sock) heed(m membership, n int) error {
+	index := int(m.ifindex)
+	switch m.kind {
+	case PACKET_MR_MULTICAST:
+		if n > 0 {
+			return p.Net.AddMulticast(index, net.HardwareAddr(m.addr))
+		}
+		return p.Net.RemoveMulticast(index, net.HardwareAddr(m.addr))
+	case PACKET_MR_ALLMULTI:
+		return p.Net.AddAllMulticast(index, n)
+	case PACKET_MR_PROMISC, PACKET_MR_UNICAST:
+		return p.Net.AddPromiscuity(index, n)
+	}
 	return nil
 }
 
@@ -251,9 +267,7 @@ func dropMembership(sk *socket.Sock, val []byte) error {
 		}
 		if e.count--; e.count == 0 {
 			p.members = append(p.members[:i], p.members[i+1:]...)
-			if m.kind == PACKET_MR_PROMISC {
-				p.Net.AddPromiscuity(int(m.ifindex), -1)
-			}
+			p.heed(m, -1)
 		}
 		return nil
 	}
@@ -263,9 +277,7 @@ func dropMembership(sk *socket.Sock, val []byte) error {
 // dropAll is Linux's packet_flush_mclist. Locked.
 func (p *sock) dropAll() {
 	for _, m := range p.members {
-		if m.kind == PACKET_MR_PROMISC {
-			p.Net.AddPromiscuity(int(m.ifindex), -1)
-		}
+		p.heed(m, -1)
 	}
 	p.members = nil
 }

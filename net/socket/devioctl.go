@@ -101,12 +101,17 @@ func setHWAddr(st *netdev.Stack, i netdev.Interface, ifr *Ifreq) error {
 	return st.SetHardwareAddr(i.Index, ifr.HWAddr)
 }
 
-// setFlags acts on IFF_UP and IFF_PROMISC; the others are ignored, as Linux
+// setFlags acts on IFF_UP, IFF_PROMISC and IFF_ALLMULTI; the others are ignored, as Linux
 // ignores what a program may not set (dev_change_flags).
 func setFlags(st *netdev.Stack, i netdev.Interface, ifr *Ifreq) error {
 	changed := i.Flags ^ ifr.Flags
 	if changed&netdev.IFF_PROMISC != 0 {
 		if err := st.SetPromiscuous(i.Index, ifr.Flags&netdev.IFF_PROMISC != 0); err != nil {
+			return err
+		}
+	}
+	if changed&netdev.IFF_ALLMULTI != 0 {
+		if err := st.SetAllMulticast(i.Index, ifr.Flags&netdev.IFF_ALLMULTI != 0); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,81 @@
+package netdev_test
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/link/channel"
+
+	"github.com/tamanet/tamanet/net/errno"
+	"github.com/tamanet/tamanet/net/netdev"
+)
+
+// hearing is a link that says what it is told of groups.
+type hearing struct {
+	*channel.Endpoint
+	told chan []tcpip.LinkAddress
+}
+
+func (h hearing) SetMulticast(groups []tcpip.LinkAddress) { h.told <- groups }
+
+// next waits until the link is told something.
+func (h hearing) next(t *testing.T, what string) []tcpip.LinkAddress {
+	t.Helper()
+	select {
+	case groups := <-h.told:
+		return groups
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s: the link is not told", what)
+		return nil
+	}
+}
+
+// TestGroupsOfTheInterface: an interface is in the groups that every host is in, and in the solicited-node groups of
+// its IPv6 addresses (RFC 4291 §2.8), the one that it gives itself included. The link is told of all at once.
+func TestGroupsOfTheInterface(t *testing.T) {
+	const (
+		allSystems = "\x01\x00\x5e\x00\x00\x01"
+		allNodes   = "\x33\x33\x00\x00\x00\x01"
+		linkLocal  = "\x33\x33\xff\x00\x00\x01"
+		global     = "\x33\x33\xff\x12\x34\x56"
+	)
+	s := newStack(t, netdev.Config{})
+	l := hearing{newLink(t), make(chan []tcpip.LinkAddress, 10)}
+	index, err := s.AddInterface(netdev.InterfaceConfig{Name: "eth0", Link: l, Addresses: prefixes("192.0.2.1/24", "2001:db8::12:3456/64")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		name string
+		do   func() error
+		want []tcpip.LinkAddress
+	}{
+		{"added", func() error { return nil }, []tcpip.LinkAddress{allSystems, allNodes, linkLocal, global}},
+		{"down", func() error { return s.SetUp(index, false) }, []tcpip.LinkAddress{allSystems, allNodes, global}},
+		{"up", func() error { return s.SetUp(index, true) }, []tcpip.LinkAddress{allSystems, allNodes, linkLocal, global}},
+		{"without the address", func() error { return s.RemoveAddress(index, netip.MustParsePrefix("2001:db8::12:3456/64")) },
+			[]tcpip.LinkAddress{allSystems, allNodes, linkLocal}},
+		{"a solicited-node group joined", func() error { return s.JoinedGroup(index, netip.MustParseAddr("ff02::1:ff12:3456")) },
+			[]tcpip.LinkAddress{allSystems, allNodes, linkLocal, global}},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		got := l.next(t, step.name)
+		slices.Sort(step.want)
+		if !slices.Equal(got, step.want) {
+			t.Errorf("%s: link was told %x, want %x", step.name, got, step.want)
+		}
+	}
+	select {
+	case got := <-l.told:
+		t.Errorf("link was told %x again", got)
+	default:
+	}
+	if err := s.JoinedGroup(99, netip.MustParseAddr("224.0.0.5")); err != errno.ENODEV {
+		t.Errorf("no such interface: %v, want ENODEV", err)
+	}
+}
