@@ -121,7 +121,7 @@
 //	SIOCGIFINDEX          works
 //	SIOCGIFNAME           works
 //	SIOCGIFFLAGS          works
-//	SIOCSIFFLAGS          works        IFF_UP and IFF_PROMISC
+//	SIOCSIFFLAGS          works        IFF_UP, IFF_PROMISC and IFF_ALLMULTI
 //	SIOCGIFADDR           works
 //	SIOCSIFADDR           works
 //	SIOCGIFNETMASK        works

@@ -196,7 +196,7 @@ var ioctls = []ioctl{
 	{"SIOCGIFINDEX", socket.SIOCGIFINDEX, ifArg, false, nil, ""},
 	{"SIOCGIFNAME", socket.SIOCGIFNAME, ifArg, false, nil, ""},
 	{"SIOCGIFFLAGS", socket.SIOCGIFFLAGS, ifArg, false, nil, ""},
-	{"SIOCSIFFLAGS", socket.SIOCSIFFLAGS, ptr(socket.Ifreq{Name: "lo", Flags: netdev.IFF_UP}), false, nil, "IFF_UP and IFF_PROMISC"},
+	{"SIOCSIFFLAGS", socket.SIOCSIFFLAGS, ptr(socket.Ifreq{Name: "lo", Flags: netdev.IFF_UP}), false, nil, "IFF_UP, IFF_PROMISC and IFF_ALLMULTI"},
 	{"SIOCGIFADDR", socket.SIOCGIFADDR, ifArg, false, nil, ""},
 	{"SIOCSIFADDR", socket.SIOCSIFADDR, ptr(socket.Ifreq{Name: "lo", Addr: socket.SockaddrInet4([4]byte{127, 0, 0, 2}, 0)}), false, nil, ""},
 	{"SIOCGIFNETMASK", socket.SIOCGIFNETMASK, ifArg, false, nil, ""},

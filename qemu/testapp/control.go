@@ -28,6 +28,7 @@ var began = time.Now()
 //	/exit?code=          exit with that code
 //	/panic?text=         panic in a goroutine of its own
 //	/spin?n=             start n goroutines that loop for ever, calling functions
+//	/group?addr=&do=     join or leave a multicast group, and tell what has come to it (see group.go)
 //	/policy              the policy's rules with their counts
 func control(x *exchanges, rules *netfilter.Policy) http.Handler {
 	mux := http.NewServeMux()
@@ -58,6 +59,7 @@ func control(x *exchanges, rules *netfilter.Policy) http.Handler {
 		}
 		answer(w, map[string]any{"Spinning": n, "Error": text(err)})
 	})
+	mux.HandleFunc("/group", new(groups).serve)
 	mux.HandleFunc("/policy", func(w http.ResponseWriter, _ *http.Request) {
 		if rules == nil {
 			http.Error(w, "no policy", http.StatusNotFound)
