@@ -86,6 +86,7 @@ func open(f *pci.Function, disable virtio.Features) (nic.Device, error) {
 		f.Disable()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	config.Release = release
 	d, err := virtionet.New(config)
 	if err != nil {
 		f.Disable()

@@ -1,6 +1,6 @@
 // Package virtionet is the driver of VIRTIO 1.2 network devices (§5.1).
 //
-// It implements nic.Device with one queue pair. Features beyond MAC, MTU and STATUS
+// It implements nic.Device, and nic.MultiQueue with the queue pairs that the device has. Features beyond MAC, MTU and STATUS
 // are used where the device offers them, and Config.Disable switches each off:
 //
 //	csum, guest_csum    the other side completes, or has found right, checksums of TCP and UDP
@@ -96,6 +96,9 @@ type Config struct {
 	// Disable are features not to be used even if the device offers them; see
 	// ParseFeatures.
 	Disable virtio.Features
+	// Release, when set, is called once, by Close, when the device uses its interrupts no more: lines that
+	// were allocated for it may be given to another one. It is not where New fails, or a device that cannot be reset is closed.
+	Release func()
 	// Logf prints one line; log.Printf when nil.
 	Logf func(format string, args ...any)
 }
@@ -108,6 +111,8 @@ type Device struct {
 	irq  nic.Interrupt
 	logf func(format string, args ...any)
 	info nic.Info
+	// release is Config's.
+	release func()
 
 	features virtio.Features
 	// rxQueue and txQueue bound the rings.
@@ -193,7 +198,7 @@ func New(c Config) (*Device, error) {
 		return nil, fmt.Errorf("virtionet: device id is %d, want %d", id, virtio.DeviceNet)
 	}
 	d := &Device{
-		t: c.Transport, mem: c.Memory, irq: c.Interrupt, logf: c.Logf, done: make(chan struct{}), closed: make(chan struct{}),
+		t: c.Transport, mem: c.Memory, irq: c.Interrupt, logf: c.Logf, release: c.Release, done: make(chan struct{}), closed: make(chan struct{}),
 		rxQueue: cmp.Or(c.RxQueue, defaultQueue), txQueue: cmp.Or(c.TxQueue, defaultQueue),
 		txDelay: txReclaimDelay,
 	}
@@ -378,6 +383,17 @@ func (d *Device) Close() error {
 		}
 	}
 	defer close(d.closed)
+	if err := d.takeBack(); err != nil {
+		return err
+	}
+	if d.release != nil {
+		d.release()
+	}
+	return nil
+}
+
+// takeBack resets the device and takes back all that was lent to it.
+func (d *Device) takeBack() error {
 	d.ctrl.mu.Lock()
 	defer d.ctrl.mu.Unlock()
 	if err := virtio.Reset(d.t); err != nil {

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,6 +49,48 @@ func TestPCIDevices(t *testing.T) {
 	}
 	if ethernet != 3 {
 		t.Errorf("interfaces are %v, want three network devices", report.Interfaces)
+	}
+}
+
+// TestInterruptLinesRunOut has more devices than there are lines for messages: 40 on q35, of which each device takes one for
+// its configuration and one for each processor. The last to come by have fewer, and then that of their pin.
+func TestInterruptLinesRunOut(t *testing.T) {
+	needs(t, "PCI", func(b *qemu.Board) bool { return b.Name == "q35" })
+	cfg := qemu.Config{CPUs: 6, More: []string{"-global", "virtio-net-pci.vectors=8"}}
+	for slot := 2; slot <= 7; slot++ { // the board's own is in slot 1
+		cfg.Devices = append(cfg.Devices, fmt.Sprintf("virtio-net-pci,addr=%d,romfile=", slot))
+	}
+	vm, _ := bootStatus(t, cfg)
+	var report struct {
+		Interrupts []struct{ Name string }
+		Interfaces []struct{ Name string }
+	}
+	if err := getJSON(Context(t, Patience), http.DefaultClient, "http://"+vm.Addr("tcp", 80)+"/status.json", &report); err != nil {
+		t.Fatal(err)
+	}
+	lines := map[string]int{}
+	for _, i := range report.Interrupts {
+		if device, _, ok := strings.Cut(strings.TrimPrefix(i.Name, "virtio-net "), " "); strings.HasPrefix(i.Name, "virtio-net ") {
+			if lines[device]++; !ok {
+				lines[device] = -1 // the pin's
+			}
+		}
+	}
+	want := map[string]int{"00:01.0": 7, "00:02.0": 7, "00:03.0": 7, "00:04.0": 7, "00:05.0": 7, "00:06.0": 5, "00:07.0": -1}
+	if !maps.Equal(lines, want) {
+		t.Errorf("lines of devices are %v, want %v", lines, want)
+	}
+	ethernet := 0
+	for _, i := range report.Interfaces {
+		if strings.HasPrefix(i.Name, "eth") {
+			ethernet++
+		}
+	}
+	if ethernet != len(want) {
+		t.Errorf("%d network devices are in use, want %d: %v", ethernet, len(want), report.Interfaces)
+	}
+	if says := "interrupt lines are left for 4 pairs of queues, not for 6"; !strings.Contains(vm.Console(), says) {
+		t.Errorf("console does not say %q", says)
 	}
 }
 
