@@ -21,7 +21,7 @@ import (
 // heldACK is the last such acknowledgement of a batch, not delivered yet.
 type heldACK struct {
 	pkt *stack.PacketBuffer
-	// bytes are the packet's, from the IP header on, tcp is where the TCP header begins.
+	// bytes are the packet's, from the IP header on and without Ethernet's padding, tcp is where the TCP header begins.
 	bytes []byte
 	tcp   int
 }
@@ -38,16 +38,16 @@ func parseACK(pkt *stack.PacketBuffer) (a heldACK, ok bool) {
 	}
 	switch ip4, ip6 := header.IPv4(b), header.IPv6(b); pkt.NetworkProtocolNumber {
 	case header.IPv4ProtocolNumber:
-		if !ip4.IsValid(size) || ip4.HeaderLength() != header.IPv4MinimumSize || int(ip4.TotalLength()) != size ||
+		if !ip4.IsValid(size) || ip4.HeaderLength() != header.IPv4MinimumSize ||
 			ip4.More() || ip4.FragmentOffset() != 0 || ip4.TransportProtocol() != header.TCPProtocolNumber {
 			return a, false
 		}
-		a.tcp = header.IPv4MinimumSize
+		a.tcp, b = header.IPv4MinimumSize, b[:ip4.TotalLength()]
 	case header.IPv6ProtocolNumber:
-		if !ip6.IsValid(size) || int(ip6.PayloadLength()) != size-header.IPv6MinimumSize || ip6.TransportProtocol() != header.TCPProtocolNumber {
+		if !ip6.IsValid(size) || ip6.TransportProtocol() != header.TCPProtocolNumber {
 			return a, false
 		}
-		a.tcp = header.IPv6MinimumSize
+		a.tcp, b = header.IPv6MinimumSize, b[:header.IPv6MinimumSize+int(ip6.PayloadLength())]
 	default:
 		return a, false
 	}

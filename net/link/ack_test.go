@@ -10,7 +10,6 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 
 	"github.com/tamanet/tamanet/drivers/nic"
-	"github.com/tamanet/tamanet/net/link"
 )
 
 // ack is a TCP segment for us without data; the zero value of a field is what the segments of a test have in common.
@@ -26,6 +25,8 @@ type ack struct {
 	payload string
 	bad     bool
 	v6      bool
+	// pad fills the frame up to Ethernet's least, with what is not zero.
+	pad bool
 }
 
 func stamps(value, echo uint32) []byte {
@@ -54,7 +55,11 @@ func (a ack) frame() []byte {
 		header.IPv4(ip).Encode(&header.IPv4Fields{TotalLength: uint16(size + len(tcp)), TOS: a.tos, ID: uint16(a.ack), TTL: 64 + a.ttl, Protocol: uint8(header.TCPProtocolNumber), SrcAddr: src, DstAddr: dst})
 		header.IPv4(ip).SetChecksum(^header.IPv4(ip).CalculateChecksum())
 	}
-	return ethernet(ourMAC, otherMAC, kind, string(append(ip, tcp...)))
+	f := ethernet(ourMAC, otherMAC, kind, string(append(ip, tcp...)))
+	for a.pad && len(f) < 60 {
+		f = append(f, 0xff)
+	}
+	return f
 }
 
 // TestAcknowledgements: of those of a batch that follow each other, the last stands for all, if it says all.
@@ -67,6 +72,10 @@ func TestAcknowledgements(t *testing.T) {
 	}{
 		{"three", []ack{{ack: 1}, {ack: 2}, {ack: 3}}, []uint32{3}},
 		{"one", []ack{{ack: 1}}, []uint32{1}},
+		{"padded", []ack{{ack: 1, pad: true}, {ack: 2, pad: true}, {ack: 3, pad: true}}, []uint32{3}},
+		{"only one padded", []ack{{ack: 1, pad: true}, {ack: 2}}, []uint32{2}},
+		{"data that looks like padding", []ack{{ack: 1}, {ack: 2, payload: "\xff\xff\xff\xff\xff\xff"}}, []uint32{1, 2}},
+		{"padded, wrong checksum", []ack{{ack: 1, pad: true}, {ack: 2, pad: true, bad: true}, {ack: 3, pad: true}}, []uint32{1, 2, 3}},
 		{"across zero", []ack{{ack: 0xffffffff}, {ack: 2}}, []uint32{2}},
 		{"window shrinks", []ack{{ack: 1, window: 9}, {ack: 2}}, []uint32{2}},
 		{"duplicates", []ack{{ack: 1}, {ack: 1}, {ack: 1}, {ack: 1}}, []uint32{1, 1, 1, 1}},
@@ -91,13 +100,8 @@ func TestAcknowledgements(t *testing.T) {
 		{"wrong checksum", []ack{{ack: 1}, {ack: 2, bad: true}, {ack: 3}}, []uint32{1, 2, 3}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d, up := &batching{device: newDevice()}, &dispatcher{}
-			e, err := link.New(d, link.Options{Logf: t.Logf})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer e.Close()
-			e.Attach(up)
+			d := &batching{device: newDevice()}
+			e, up := newAttached(t, d)
 			for range 2 { // the second batch is as if there was no first
 				up.network = nil
 				for _, a := range tc.in {
@@ -121,13 +125,8 @@ func TestAcknowledgements(t *testing.T) {
 
 // TestAcknowledgementsOverIPv6 has a device that looks at the checksums.
 func TestAcknowledgementsOverIPv6(t *testing.T) {
-	d, up := &vouching{batching{device: newDevice()}}, &dispatcher{}
-	e, err := link.New(d, link.Options{Logf: t.Logf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	e.Attach(up)
+	d := &vouching{batching{device: newDevice()}}
+	_, up := newAttached(t, d)
 	for i := range uint32(3) {
 		d.receiveGood(ack{ack: 1 + i, v6: true}.frame())
 	}

@@ -156,7 +156,7 @@ func (d *dispatcher) DeliverLinkPacket(p tcpip.NetworkProtocolNumber, pkt *stack
 	d.link = append(d.link, record(p, pkt))
 }
 
-func newEndpoint(t testing.TB, d *device, o link.Options) *link.Endpoint {
+func newEndpoint(t testing.TB, d nic.Device, o link.Options) *link.Endpoint {
 	t.Helper()
 	o.Logf = t.Logf
 	e, err := link.New(d, o)
@@ -165,6 +165,14 @@ func newEndpoint(t testing.TB, d *device, o link.Options) *link.Endpoint {
 	}
 	t.Cleanup(e.Close)
 	return e
+}
+
+// newAttached returns an endpoint, and what it delivers to.
+func newAttached(t testing.TB, d nic.Device) (*link.Endpoint, *dispatcher) {
+	t.Helper()
+	e, up := newEndpoint(t, d, link.Options{}), &dispatcher{}
+	e.Attach(up)
+	return e, up
 }
 
 func ethernet(dst, src tcpip.LinkAddress, proto tcpip.NetworkProtocolNumber, payload string) []byte {

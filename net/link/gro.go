@@ -67,8 +67,30 @@ func (c *coalescer) deliver(d *attached, pkt *stack.PacketBuffer, checksumGood b
 		up.DeliverNetworkPacket(pkt.NetworkProtocolNumber, pkt)
 		return
 	}
+	if !exact(pkt) {
+		// GRO takes all behind the headers for payload. What it holds of the flow goes first.
+		c.endBatch()
+		up.DeliverNetworkPacket(pkt.NetworkProtocolNumber, pkt)
+		return
+	}
 	c.held = true
 	c.gro.Enqueue(pkt)
+}
+
+// exact says whether a packet ends where IP says, and not in what Ethernet pads a short frame with.
+func exact(pkt *stack.PacketBuffer) bool {
+	size, length := pkt.Data().Size(), 0
+	switch pkt.NetworkProtocolNumber {
+	case header.IPv4ProtocolNumber:
+		if b, ok := pkt.Data().PullUp(header.IPv4MinimumSize); ok {
+			length = int(header.IPv4(b).TotalLength())
+		}
+	case header.IPv6ProtocolNumber:
+		if b, ok := pkt.Data().PullUp(header.IPv6MinimumSize); ok {
+			length = header.IPv6MinimumSize + int(header.IPv6(b).PayloadLength())
+		}
+	}
+	return length == size
 }
 
 // holdACK holds pkt back if it is an acknowledgement alone, in place of one that it replaces.
@@ -108,13 +130,19 @@ func goodTCP4(pkt *stack.PacketBuffer) bool {
 	}
 	b, ok := pkt.Data().PullUp(header.IPv4MinimumSize)
 	size, ip := pkt.Data().Size(), header.IPv4(b)
-	if !ok || !ip.IsValid(size) || ip.HeaderLength() != header.IPv4MinimumSize || int(ip.TotalLength()) != size ||
+	if !ok || !ip.IsValid(size) || ip.HeaderLength() != header.IPv4MinimumSize ||
 		ip.More() || ip.FragmentOffset() != 0 || ip.TransportProtocol() != header.TCPProtocolNumber || !ip.IsChecksumValid() {
 		return false
 	}
 	// A header whose checksum is right adds nothing to the sum over the whole packet.
-	pseudo := header.PseudoHeaderChecksum(header.TCPProtocolNumber, ip.SourceAddress(), ip.DestinationAddress(), uint16(size-header.IPv4MinimumSize))
-	return checksum.Combine(pseudo, pkt.Data().Checksum()) == 0xffff
+	length := int(ip.TotalLength())
+	pseudo := header.PseudoHeaderChecksum(header.TCPProtocolNumber, ip.SourceAddress(), ip.DestinationAddress(), uint16(length-header.IPv4MinimumSize))
+	if length == size {
+		return checksum.Combine(pseudo, pkt.Data().Checksum()) == 0xffff
+	}
+	// Behind it is what Ethernet pads a short frame with.
+	b, ok = pkt.Data().PullUp(length)
+	return ok && checksum.Checksum(b, pseudo) == 0xffff
 }
 
 // delivery is the dispatcher behind GRO.

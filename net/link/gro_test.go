@@ -7,8 +7,6 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
-
-	"github.com/tamanet/tamanet/net/link"
 )
 
 // batching is a device that hands frames up in batches.
@@ -55,13 +53,8 @@ func TestSegmentsOfABatchAreJoined(t *testing.T) {
 		{"one", [][]byte{segment(1, ack, part)}, 0, []int{1000}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d, up := &batching{device: newDevice()}, &dispatcher{}
-			e, err := link.New(d, link.Options{Logf: t.Logf})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer e.Close()
-			e.Attach(up)
+			d := &batching{device: newDevice()}
+			_, up := newAttached(t, d)
 			for _, f := range tc.frames {
 				d.receive(f, 2)
 			}
@@ -82,5 +75,34 @@ func TestSegmentsOfABatchAreJoined(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPaddingIsNoData: what fills a short frame up stays out of what is joined, also where the device vouches for the
+// checksums.
+func TestPaddingIsNoData(t *testing.T) {
+	d := &vouching{batching{device: newDevice()}}
+	_, up := newAttached(t, d)
+	const ack = header.TCPFlagAck
+	part := bytes.Repeat([]byte{'x'}, 1000)
+	short := append(segment(1001, ack, []byte("y")), 0, 0, 0, 0, 0)
+	for _, f := range [][]byte{segment(1, ack, part), short, segment(1002, ack, part)} {
+		d.receiveGood(f)
+	}
+	d.end()
+	seq := uint32(1)
+	for _, p := range up.network {
+		ip := header.IPv4(p.data)
+		tcp := header.TCP(ip.Payload())
+		if got := tcp.SequenceNumber(); got != seq {
+			t.Fatalf("segment %d was delivered, want %d", got, seq)
+		}
+		seq += uint32(len(tcp.Payload()))
+		if n := bytes.Count(tcp.Payload(), []byte{0}); n != 0 {
+			t.Errorf("%d bytes of padding were delivered as data", n)
+		}
+	}
+	if seq != 2002 {
+		t.Errorf("data up to %d was delivered, want 2002", seq)
 	}
 }

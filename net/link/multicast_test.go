@@ -191,11 +191,7 @@ func (d *refusing) SetMulticast(groups []nic.MAC) error {
 // TestFilterThatIsRefused: a device that does not take a list of groups is to receive all.
 func TestFilterThatIsRefused(t *testing.T) {
 	d := &refusing{device: newDevice()}
-	e, err := link.New(d, link.Options{Logf: t.Logf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
+	e := newEndpoint(t, d, link.Options{})
 	e.SetMulticast([]tcpip.LinkAddress{"\x01\x00\x5e\x00\x00\x01"})
 	if len(d.told) != 2 || len(d.told[0]) != 1 || d.told[0][0] != (nic.MAC{1, 0, 0x5e, 0, 0, 1}) || d.told[1] != nil {
 		t.Errorf("device was told %v", d.told)
