@@ -16,7 +16,7 @@ const (
 //go:noescape
 func inflate(out, in []byte, scratch *[scratchSize]byte) int
 
-// calls is what the stub does with code after that, as a function. Behind code there have to be inputSlack bytes.
+// related is what the stub does with code after that, as a function. Behind code there have to be inputSlack bytes.
 //
 //go:noescape
-func calls(code []byte)
+func related(code []byte)

@@ -23,10 +23,10 @@ bad:
 begin:
 #include "inflate_amd64.h"
 
-// func calls(code []byte)
-TEXT ·calls(SB),NOSPLIT,$0-24
+// func related(code []byte)
+TEXT ·related(SB),NOSPLIT,$0-24
 	MOVQ	code_base+0(FP), SI
 	MOVQ	code_len+8(FP), DX
 	ADDQ	SI, DX
-#include "calls_amd64.h"
+#include "related_amd64.h"
 	RET

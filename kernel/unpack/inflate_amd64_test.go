@@ -115,25 +115,27 @@ func FuzzInflate(f *testing.F) {
 	})
 }
 
-func TestCalls(t *testing.T) {
+func TestRelated(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
+	likely := []byte{0xe8, 0x05, 0x3d, 0x80, 0x8b, 0x8f}
 	for n := range 300 {
 		code := make([]byte, n)
 		for i := range code {
 			code[i] = byte(r.Uint32())
-			if r.IntN(6) == 0 {
-				code[i] = 0xe8
+			if r.IntN(3) == 0 {
+				code[i] = likely[r.IntN(len(likely))]
 			}
 		}
-		changed := append(bytes.Clone(code), bytes.Repeat([]byte{0xe8}, inputSlack)...)
-		for i := 0; i+5 <= n; i++ {
-			if changed[i] == 0xe8 {
+		behind := bytes.Repeat([]byte{0xe8}, inputSlack)
+		changed := append(bytes.Clone(code), behind...)
+		for i := 1; i+5 <= n; i++ {
+			if changed[i] == 0xe8 || changed[i]&0xc7 == 0x05 && changed[i-1]&0xf0 == 0x80 {
 				binary.LittleEndian.PutUint32(changed[i+1:], binary.LittleEndian.Uint32(changed[i+1:])+uint32(i))
 				i += 4
 			}
 		}
-		calls(changed[:n])
-		if !bytes.Equal(changed[:n], code) || !bytes.Equal(changed[n:], bytes.Repeat([]byte{0xe8}, inputSlack)) {
+		related(changed[:n])
+		if !bytes.Equal(changed[:n], code) || !bytes.Equal(changed[n:], behind) {
 			t.Errorf("%d bytes: got %x, want %x", n, changed, code)
 		}
 	}

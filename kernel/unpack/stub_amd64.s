@@ -121,7 +121,7 @@ inflated:
 
 	MOVQ	CODE_END(SI), DX
 	MOVQ	CODE_START(SI), SI
-#include "calls_amd64.h"
+#include "related_amd64.h"
 
 	MOVQ	PAYLOAD(BX), SI
 	MOVL	ENTRY(SI), DI
