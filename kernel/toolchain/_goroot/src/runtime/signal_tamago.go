@@ -130,9 +130,10 @@ func syscall_pollReady(pd *pollDesc, mode int32) {
 	netpollAdjustWaiters(delta)
 }
 
-// poller is the M that waits in netpoll.
+// poller is the M that waits in netpoll. The scheduler lets one do so at a time; TestNetpollBreak
+// has another one wait beside it, and the first has to be woken again after that.
 var poller struct {
-	m      atomic.Uintptr // *m, which is never freed
+	m      atomic.Uintptr // *m, which is never freed, and may be one that waits no more
 	broken atomic.Uint32  // netpollBreak came
 }
 
@@ -155,11 +156,12 @@ func netpoll(delay int64) (gList, int32) {
 	if delay > 0 {
 		until = nanotime() + delay
 	}
-	poller.m.Store(uintptr(unsafe.Pointer(getg().m)))
+	self := uintptr(unsafe.Pointer(getg().m))
+	other := poller.m.Swap(self)
 	if poller.broken.Swap(0) == 0 {
 		threadWait(until, true)
 	}
-	poller.m.Store(0)
+	poller.m.CompareAndSwap(self, other)
 	return collectSignals()
 }
 
