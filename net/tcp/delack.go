@@ -150,16 +150,16 @@ func (o owing) answered() bool {
 	return !ok || *s.maxSent == s.acked
 }
 
-// quickAck begins to acknowledge at once, and what is owed now (tcp_cleanup_rbuf).
-func (t *sock) quickAck(tep tcpip.Endpoint) {
+// quickAck begins to acknowledge at once, and what is owed now (tcp_cleanup_rbuf). It reports whether
+// anything was.
+func (t *sock) quickAck(tep tcpip.Endpoint) bool {
 	t.quick.Store(quickAcks)
 	ep, ok := tep.(*gtcp.Endpoint)
-	if !ok {
-		return
+	if !ok || !t.settle(ep) {
+		return false
 	}
-	if t.settle(ep) {
-		t.net.delayed.nudge(ep)
-	}
+	t.net.delayed.nudge(ep)
+	return true
 }
 
 // settle ends what delay did, and reports whether an acknowledgement is due.
@@ -219,13 +219,14 @@ func (t *sock) answer() {
 }
 
 // setQuickAck is Linux's __tcp_sock_set_quickack. What it sets does not last: the next answer makes the
-// connection interactive again.
+// connection interactive again, and so does an even value, once what is owed is acknowledged.
 func setQuickAck(t *sock, v int) error {
 	t.extra.pingpong.Store(v == 0)
 	if v == 0 {
 		t.quick.Store(0)
-	} else if ep := t.Endpoint(); ep != nil {
-		t.quickAck(ep.Endpoint)
+	} else if ep := t.Endpoint(); ep != nil && t.quickAck(ep.Endpoint) && v&1 == 0 {
+		t.extra.pingpong.Store(true)
+		t.quick.Store(0)
 	}
 	return nil
 }
