@@ -132,10 +132,12 @@ func stub(f *elf.File) ([]byte, error) {
 	if fn == nil {
 		return nil, fmt.Errorf("pack: the kernel has no function %s", stubFunction)
 	}
-	code := make([]byte, fn.End-fn.Entry)
-	if have := stubEnd - codeOffset - len(setBase(0)); len(code) > have {
-		return nil, fmt.Errorf("pack: %s has %d bytes; there is room for %d", stubFunction, len(code), have)
+	// An end before the entry is as wrong as one that is far away.
+	size, have := fn.End-fn.Entry, uint64(stubEnd-codeOffset-len(setBase(0)))
+	if size > have {
+		return nil, fmt.Errorf("pack: %s is from %#x to %#x; there is room for %d bytes", stubFunction, fn.Entry, fn.End, have)
 	}
+	code := make([]byte, size)
 	if _, err := text.ReadAt(code, int64(fn.Entry-text.Addr)); err != nil {
 		return nil, fmt.Errorf("pack: reading %s: %w", stubFunction, err)
 	}

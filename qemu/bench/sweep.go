@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/tamanet/tamanet/qemu/impair"
@@ -46,40 +45,36 @@ const (
 	sweepLimit = 60 * time.Second
 )
 
-// A SweepReport holds how long transfers took, in seconds, by setting and wire. What took longer than sweepLimit is +Inf.
-type SweepReport struct {
-	Settings, Wires []string
-	// In and Out have the samples of each setting, of each wire.
-	In, Out [][][]float64
-}
-
 // Sweep boots the guest of Linux and then tamanet's once with each of the settings, words of the kernel command line, and times the
 // transfer of 4 MiB each way over each of the wires, o.Rounds times with other seeds. It must be run in a
-// network namespace. The report has Linux's samples first.
-func Sweep(ctx context.Context, o Options, settings, wires []string) (*SweepReport, error) {
+// network namespace. The table of medians goes to w, each guest's lines as soon as they are there.
+func Sweep(ctx context.Context, o Options, settings, wires []string, w io.Writer) error {
 	o.Net = NetWire
 	b := &bench{Options: o}
 	var impairments []impair.Config
 	for _, w := range wires {
 		c, err := impair.Parse(w)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		impairments = append(impairments, c)
 	}
 	guests, err := Prepare(ctx, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if b.dir, err = os.MkdirTemp("", "tamanet-sweep-"); err != nil {
-		return nil, err
+		return err
 	}
 	defer os.RemoveAll(b.dir)
-	r := &SweepReport{Wires: wires}
+	table := newSweepTable(settings, wires)
+	if err := table.head(w, o.Rounds); err != nil {
+		return err
+	}
 	for i, words := range append([]string{""}, settings...) {
-		g, name := *guests[0], orAsItIs(shortWords(words))
+		g, name := *guests[0], settingName(words)
 		if i == 0 {
-			g, name = *guests[1], "Linux"
+			g, name = *guests[1], linuxName
 		}
 		if o.Only != "" && o.Only != g.Name {
 			continue
@@ -88,15 +83,23 @@ func Sweep(ctx context.Context, o Options, settings, wires []string) (*SweepRepo
 		b.say("%s", name)
 		in, out, err := b.sweepGuest(ctx, &g, impairments)
 		if err != nil {
-			return nil, fmt.Errorf("%s, %s: %w", g.Name, name, err)
+			return fmt.Errorf("%s, %s: %w", g.Name, name, err)
 		}
-		r.Settings, r.In, r.Out = append(r.Settings, name), append(r.In, in), append(r.Out, out)
+		if err := table.rows(w, name, in, out); err != nil {
+			return err
+		}
 	}
-	return r, nil
+	return nil
 }
 
-// shortWords leaves out of settings what all have in common.
-func shortWords(words string) string {
+// linuxName is what the Linux guest is called where tamanet's settings stand.
+const linuxName = "Linux"
+
+// settingName is a setting without what all have in common.
+func settingName(words string) string {
+	if words == "" {
+		return "as it is"
+	}
 	return strings.NewReplacer("sysctl.", "", "net.ipv4.", "").Replace(words)
 }
 
@@ -105,13 +108,6 @@ func orPerfect(wire string) string {
 		return "perfect"
 	}
 	return wire
-}
-
-func orAsItIs(s string) string {
-	if s == "" {
-		return "as it is"
-	}
-	return s
 }
 
 // sweepGuest boots a guest and times its transfers.
@@ -204,32 +200,55 @@ type zeroes struct{}
 
 func (zeroes) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// Print writes the medians of both directions as tables, a line for each setting.
-func (r *SweepReport) Print(w io.Writer) error {
-	for _, way := range []struct {
-		name    string
-		samples [][][]float64
-	}{{"in, to the guest", r.In}, {"out, from the guest", r.Out}} {
-		fmt.Fprintf(w, "seconds for %d MiB %s; medians of %d seeds, the greatest in brackets\n\n", sweepSize/mib, way.name, len(way.samples[0][0]))
-		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		for _, wire := range r.Wires {
-			fmt.Fprintf(tw, "\t%s", orPerfect(wire))
-		}
-		fmt.Fprintln(tw)
-		for i, setting := range r.Settings {
-			fmt.Fprint(tw, setting)
-			for _, samples := range way.samples[i] {
-				s := summarize(samples)
-				fmt.Fprintf(tw, "\t%s [%s]", seconds(s.Median), seconds(s.Max))
-			}
-			fmt.Fprintln(tw)
-		}
-		if err := tw.Flush(); err != nil {
-			return err
-		}
-		fmt.Fprintln(w)
+// A sweepTable has a line for each direction of each guest, whose columns are as wide as any sample needs.
+type sweepTable struct {
+	wires []string
+	name  int // width of the first column
+}
+
+// sampleWidth is that of the longest cell but for a wire's name.
+const sampleWidth = len("0.0012 [0.0034]")
+
+func newSweepTable(settings, wires []string) *sweepTable {
+	t := &sweepTable{name: len(linuxName)}
+	for _, s := range settings {
+		t.name = max(t.name, len(settingName(s)))
 	}
-	return nil
+	for _, w := range wires {
+		t.wires = append(t.wires, orPerfect(w))
+	}
+	return t
+}
+
+// head writes the lines above the samples.
+func (t *sweepTable) head(w io.Writer, seeds int) error {
+	_, err := fmt.Fprintf(w, "seconds for %d MiB to the guest and from it; medians of %d seeds, the greatest in brackets\n\n%s", sweepSize/mib, seeds,
+		t.line("", "", t.wires))
+	return err
+}
+
+// rows writes a guest's lines: the samples of each wire, each way.
+func (t *sweepTable) rows(w io.Writer, name string, in, out [][]float64) error {
+	_, err := io.WriteString(w, t.line(name, "in", cells(in))+t.line("", "out", cells(out)))
+	return err
+}
+
+func (t *sweepTable) line(name, way string, cells []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-*s  %-3s", t.name, name, way)
+	for i, c := range cells {
+		fmt.Fprintf(&b, "  %-*s", max(sampleWidth, len(t.wires[i])), c)
+	}
+	return strings.TrimRight(b.String(), " ") + "\n"
+}
+
+// cells are the summaries of samples.
+func cells(samples [][]float64) (cells []string) {
+	for _, s := range samples {
+		sum := summarize(s)
+		cells = append(cells, fmt.Sprintf("%s [%s]", seconds(sum.Median), seconds(sum.Max)))
+	}
+	return cells
 }
 
 func seconds(v float64) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -60,13 +61,12 @@ func benchCommand() *cobra.Command {
 					}
 				}
 				run = func(ctx context.Context, o bench.Options, stdout, _ io.Writer) error {
-					report, err := bench.Sweep(ctx, o, settings, wires)
-					if err != nil {
-						return err
-					}
-					return report.Print(stdout)
+					return bench.Sweep(ctx, o, settings, wires, stdout)
 				}
 			case profile != "":
+				if err := writable(profile); err != nil {
+					return &usageError{fmt.Errorf("--profile: %w", err)}
+				}
 				run = func(ctx context.Context, o bench.Options, _, _ io.Writer) error {
 					return bench.Profile(ctx, o, profile)
 				}
@@ -91,6 +91,20 @@ func benchCommand() *cobra.Command {
 	f.StringVar(&profile, "profile", "", "measure nothing: load tamanet and write its CPU profile to this file, for pprof and for go build -pgo")
 	f.StringVarP(&o.Out, "out", "o", "build", "folder for bench.json and bench.svg")
 	return cmd
+}
+
+// writable says now what would be wrong with a file that is written much later. It leaves none behind.
+func writable(path string) error {
+	_, err := os.Lstat(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		defer os.Remove(path)
+	}
+	return f.Close()
 }
 
 // contradiction says which flags of bench were given that have no meaning beside each other. The sweep has wires of its own,

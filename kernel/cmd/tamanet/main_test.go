@@ -42,6 +42,8 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"bench --profile=f --impair=loss=1%", "--profile and --impair"},
 		{"bench --profile=f --net=tap", "--net=user"},
 		{"bench --profile=f --only=Linux", "of tamanet"},
+		{"bench --profile=/nowhere/f", "--profile: open /nowhere/f: no such file"},
+		{"bench --profile=/", "--profile: open /: is a directory"},
 		{"bench --wire=loss=1%", "for --sweep"},
 		{"bench --setting=GOGC=100", "for --sweep"},
 		{"bench --only=vax", "tamanet, Linux"},
