@@ -1,5 +1,7 @@
 package socket
 
+import "github.com/tamanet/tamanet/net/netdev"
+
 import (
 	"sync"
 	"time"
@@ -14,3 +16,6 @@ func ForgetNotices() {
 
 // ForgetPacketNotice makes the notice about SOCK_PACKET be said once more.
 func ForgetPacketNotice() { packetOnce = sync.Once{} }
+
+// RememberHolder has a network ask h, as it asks those of protocols.
+func RememberHolder(net *netdev.Stack, h MemoryHolder) { memoryOf(net).remember(h) }

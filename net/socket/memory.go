@@ -72,9 +72,13 @@ const lookInterval = 100 * time.Millisecond
 
 // memory is a network's MemStat.
 type memory struct {
-	mu     sync.Mutex
-	stat   MemStat
-	looked time.Time
+	// looking is held by who counts, so that what is known never becomes older. It comes before mu. looked is
+	// when that was last.
+	looking sync.Mutex
+	looked  time.Time
+
+	mu   sync.Mutex
+	stat MemStat
 	// holders are those of the protocols that had a socket once.
 	holders []MemoryHolder
 }
@@ -101,18 +105,23 @@ func (t *Task) admit() error {
 	return errno.ENOBUFS
 }
 
-// look counts what the sockets hold, unless it was counted less than age ago.
+// look counts what the sockets hold, unless it was counted less than age ago, or is just being counted and may be a
+// little old.
 func (m *memory) look(net *netdev.Stack, age time.Duration) {
-	now := time.Now()
-	m.mu.Lock()
-	fresh := now.Sub(m.looked) < age
-	if !fresh {
-		m.looked = now // others need not look as well
-	}
-	m.mu.Unlock()
-	if fresh {
+	if age == 0 {
+		m.looking.Lock()
+	} else if !m.looking.TryLock() {
 		return
 	}
+	defer m.looking.Unlock()
+	if now := time.Now(); now.Sub(m.looked) >= age {
+		m.looked = now
+		m.count(net)
+	}
+}
+
+// count counts what the sockets hold, and acts on it. looking is held.
+func (m *memory) count(net *netdev.Stack) {
 	bytes := 0
 	for _, s := range sockets() {
 		if s.Sk.Net != net {

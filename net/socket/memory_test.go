@@ -3,6 +3,7 @@ package socket_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -286,5 +287,47 @@ func TestProtocols(t *testing.T) {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is missing:\n%s", want, b.String())
 		}
+	}
+}
+
+// slowHolder tells what is put into held, once that has come.
+type slowHolder struct {
+	asked chan struct{}
+	held  chan int
+	limit []int // what it was told
+}
+
+func (h *slowHolder) Held() socket.MemStat {
+	h.asked <- struct{}{}
+	return socket.MemStat{Bytes: <-h.held}
+}
+
+func (h *slowHolder) Limit(m socket.MemStat) { h.limit = append(h.limit, m.Bytes) }
+
+// TestMemoryIsCountedInTurn has one count take long, and another begin meanwhile: what is known in the end is of the later one.
+// Who only wants to know about waits for neither.
+func TestMemoryIsCountedInTurn(t *testing.T) {
+	task := newTask(t)
+	h := &slowHolder{asked: make(chan struct{}), held: make(chan int)}
+	socket.RememberHolder(task.Net, h)
+	var both sync.WaitGroup
+	both.Go(func() { socket.Memory(task.Net) })
+	<-h.asked
+	socket.CheckMemory(task.Net)
+	both.Go(func() { socket.Memory(task.Net) })
+	select {
+	case <-h.asked:
+		t.Error("two count at the same time")
+		h.held <- 5
+	case <-time.After(20 * time.Millisecond):
+	}
+	h.held <- 1000
+	if !t.Failed() {
+		<-h.asked
+		h.held <- 5
+	}
+	both.Wait()
+	if !slices.Equal(h.limit, []int{1000, 5}) {
+		t.Errorf("holder was told of %d, want 1000, 5", h.limit)
 	}
 }
