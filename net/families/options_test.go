@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tamanet/tamanet/net/families"
 	"github.com/tamanet/tamanet/net/inet"
-	"github.com/tamanet/tamanet/net/netdev"
+	"github.com/tamanet/tamanet/net/internal/sockettest"
 	"github.com/tamanet/tamanet/net/packet"
 	"github.com/tamanet/tamanet/net/raw"
 	"github.com/tamanet/tamanet/net/socket"
@@ -109,22 +108,7 @@ func TestRawOptionsWork(t *testing.T) {
 }
 
 // newTask returns a caller in a network of its own.
-func newTask(t *testing.T) *socket.Task {
-	t.Helper()
-	if err := families.Register(); err != nil {
-		t.Fatal(err)
-	}
-	st, err := netdev.New(netdev.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	task := socket.NewTask(st)
-	t.Cleanup(func() {
-		task.Exit()
-		st.Close()
-	})
-	return task
-}
+var newTask = sockettest.NewTask
 
 // TestOptionStatesAreHonest holds what the states promise: what is refused
 // has no setter or getter, what is not simply works has a reason.

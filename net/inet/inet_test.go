@@ -7,10 +7,9 @@ import (
 	"testing"
 
 	"github.com/tamanet/tamanet/net/errno"
-	"github.com/tamanet/tamanet/net/families"
 	"github.com/tamanet/tamanet/net/inet"
 	"github.com/tamanet/tamanet/net/internal/leaktest"
-	"github.com/tamanet/tamanet/net/netdev"
+	"github.com/tamanet/tamanet/net/internal/sockettest"
 	"github.com/tamanet/tamanet/net/socket"
 	"github.com/tamanet/tamanet/net/tcp"
 	"github.com/tamanet/tamanet/net/udp"
@@ -18,22 +17,7 @@ import (
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
-func newTask(t *testing.T) *socket.Task {
-	t.Helper()
-	if err := families.Register(); err != nil {
-		t.Fatal(err)
-	}
-	st, err := netdev.New(netdev.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	task := socket.NewTask(st)
-	t.Cleanup(func() {
-		task.Exit()
-		st.Close()
-	})
-	return task
-}
+var newTask = sockettest.NewTask
 
 // spy counts what a protocol is asked to send.
 type spy struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/tamanet/tamanet/drivers/nic"
 	"github.com/tamanet/tamanet/drivers/virtionet/virtionettest"
 	"github.com/tamanet/tamanet/net/errno"
-	"github.com/tamanet/tamanet/net/families"
 	"github.com/tamanet/tamanet/net/inet"
+	"github.com/tamanet/tamanet/net/internal/sockettest"
 	"github.com/tamanet/tamanet/net/link"
 	"github.com/tamanet/tamanet/net/netdev"
 	"github.com/tamanet/tamanet/net/socket"
@@ -53,19 +53,15 @@ func TestTCPIsNotRefused(t *testing.T) {
 // stalled is a stack over a device that takes frames when the test starts it.
 func stalled(t *testing.T, o link.Options) (*socket.Task, *link.Endpoint, *virtionettest.Net) {
 	t.Helper()
-	if err := families.Register(); err != nil {
-		t.Fatal(err)
-	}
 	n := virtionettest.New(nic.MAC{2, 0, 0, 0, 0, 1}, 1500, 16)
 	o.Logf = t.Logf
 	e, err := link.New(n.NewDriver(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := netdev.New(netdev.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() { n.Stop(t) }) // once the network has gone
+	task := sockettest.NewTask(t)
+	st := task.Net
 	index, err := st.AddInterface(netdev.InterfaceConfig{Name: "eth0", Link: e, Addresses: []netip.Prefix{netip.MustParsePrefix("10.9.0.1/24")}})
 	if err != nil {
 		t.Fatal(err)
@@ -73,12 +69,6 @@ func stalled(t *testing.T, o link.Options) (*socket.Task, *link.Endpoint, *virti
 	if err := st.AddNeighbor(netdev.Neighbor{Addr: netip.MustParseAddr("10.9.0.2"), HardwareAddr: []byte{2, 0, 0, 0, 0, 2}, Interface: index}); err != nil {
 		t.Fatal(err)
 	}
-	task := socket.NewTask(st)
-	t.Cleanup(func() {
-		task.Exit()
-		st.Close()
-		n.Stop(t)
-	})
 	return task, e, n
 }
 

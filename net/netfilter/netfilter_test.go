@@ -9,31 +9,15 @@ import (
 	"time"
 
 	"github.com/tamanet/tamanet/net/errno"
-	"github.com/tamanet/tamanet/net/families"
 	"github.com/tamanet/tamanet/net/internal/leaktest"
-	"github.com/tamanet/tamanet/net/netdev"
+	"github.com/tamanet/tamanet/net/internal/sockettest"
 	"github.com/tamanet/tamanet/net/netfilter"
 	"github.com/tamanet/tamanet/net/socket"
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
-func newTask(t *testing.T) *socket.Task {
-	t.Helper()
-	if err := families.Register(); err != nil {
-		t.Fatal(err)
-	}
-	st, err := netdev.New(netdev.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	task := socket.NewTask(st)
-	t.Cleanup(func() {
-		task.Exit()
-		st.Close()
-	})
-	return task
-}
+var newTask = sockettest.NewTask
 
 func lo(port uint16) socket.Sockaddr { return socket.SockaddrInet4([4]byte{127, 0, 0, 1}, port) }
 

@@ -10,8 +10,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/link/pipe"
 
 	"github.com/tamanet/tamanet/net/errno"
-	"github.com/tamanet/tamanet/net/families"
 	"github.com/tamanet/tamanet/net/internal/leaktest"
+	"github.com/tamanet/tamanet/net/internal/sockettest"
 	"github.com/tamanet/tamanet/net/netdev"
 	"github.com/tamanet/tamanet/net/packet"
 	"github.com/tamanet/tamanet/net/socket"
@@ -31,20 +31,12 @@ var macs = [2]string{"\x02\x00\x00\x00\x00\x01", "\x02\x00\x00\x00\x00\x02"}
 // interface eth0, index 2.
 func cable(t testing.TB) (tasks [2]*socket.Task) {
 	t.Helper()
-	if err := families.Register(); err != nil {
-		t.Fatal(err)
-	}
 	a, b := pipe.New(tcpip.LinkAddress(macs[0]), tcpip.LinkAddress(macs[1]), 1514)
 	for i, end := range []*pipe.Endpoint{a, b} {
-		st, err := netdev.New(netdev.Config{})
-		if err != nil {
+		tasks[i] = sockettest.NewTask(t)
+		if _, err := tasks[i].Net.AddInterface(netdev.InterfaceConfig{Name: "eth0", Link: ethernet.New(end)}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := st.AddInterface(netdev.InterfaceConfig{Name: "eth0", Link: ethernet.New(end)}); err != nil {
-			t.Fatal(err)
-		}
-		tasks[i] = socket.NewTask(st)
-		t.Cleanup(func() { tasks[i].Exit(); st.Close() })
 	}
 	return tasks
 }

@@ -7,9 +7,8 @@ import (
 	"time"
 
 	"github.com/tamanet/tamanet/net/errno"
-	"github.com/tamanet/tamanet/net/families"
 	"github.com/tamanet/tamanet/net/internal/leaktest"
-	"github.com/tamanet/tamanet/net/netdev"
+	"github.com/tamanet/tamanet/net/internal/sockettest"
 	"github.com/tamanet/tamanet/net/socket"
 )
 
@@ -17,19 +16,7 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const patience = 10 * time.Second
 
-func newTask(t testing.TB) *socket.Task {
-	t.Helper()
-	if err := families.Register(); err != nil {
-		t.Fatal(err)
-	}
-	st, err := netdev.New(netdev.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	task := socket.NewTask(st)
-	t.Cleanup(func() { task.Exit(); st.Close() })
-	return task
-}
+var newTask = sockettest.NewTask
 
 func lo(family int) socket.Sockaddr {
 	ip := "127.0.0.1"

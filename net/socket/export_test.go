@@ -1,10 +1,10 @@
 package socket
 
-import "github.com/tamanet/tamanet/net/netdev"
-
 import (
 	"sync"
 	"time"
+
+	"github.com/tamanet/tamanet/net/netdev"
 )
 
 // ForgetNotices makes the next notice be said, however recent the last was.

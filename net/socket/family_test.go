@@ -8,36 +8,15 @@ import (
 	"time"
 
 	"github.com/tamanet/tamanet/net/errno"
-	"github.com/tamanet/tamanet/net/families"
 	"github.com/tamanet/tamanet/net/internal/leaktest"
-	"github.com/tamanet/tamanet/net/netdev"
+	"github.com/tamanet/tamanet/net/internal/sockettest"
 	"github.com/tamanet/tamanet/net/socket"
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // newTask returns a caller in a network of its own, with the inet families.
-func newTask(t testing.TB) *socket.Task {
-	t.Helper()
-	return newTaskOn(t, netdev.Config{})
-}
-
-func newTaskOn(t testing.TB, cfg netdev.Config) *socket.Task {
-	t.Helper()
-	if err := families.Register(); err != nil {
-		t.Fatal(err)
-	}
-	st, err := netdev.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	task := socket.NewTask(st)
-	t.Cleanup(func() {
-		task.Exit()
-		st.Close()
-	})
-	return task
-}
+var newTask, newTaskOn = sockettest.NewTask, sockettest.NewTaskOn
 
 // The family of this test's own: its sockets do nothing but exist.
 const testFamily = 44

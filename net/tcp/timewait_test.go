@@ -12,7 +12,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/link/channel"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
-	"github.com/tamanet/tamanet/net/families"
+	"github.com/tamanet/tamanet/net/internal/sockettest"
 	"github.com/tamanet/tamanet/net/netdev"
 	"github.com/tamanet/tamanet/net/socket"
 )
@@ -132,23 +132,12 @@ func TestTimeWaitGivesWay(t *testing.T) {
 
 func newServer(t *testing.T) (*socket.Task, *channel.Endpoint) {
 	t.Helper()
-	if err := families.Register(); err != nil {
-		t.Fatal(err)
-	}
-	st, err := netdev.New(netdev.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	link := channel.New(64, 1500, "")
-	if _, err := st.AddInterface(netdev.InterfaceConfig{Name: "eth0", Link: link, Addresses: []netip.Prefix{netip.PrefixFrom(serverAddr, 24)}}); err != nil {
+	t.Cleanup(func() { link.Drain() }) // once the network has gone
+	task := sockettest.NewTask(t)
+	if _, err := task.Net.AddInterface(netdev.InterfaceConfig{Name: "eth0", Link: link, Addresses: []netip.Prefix{netip.PrefixFrom(serverAddr, 24)}}); err != nil {
 		t.Fatal(err)
 	}
-	task := socket.NewTask(st)
-	t.Cleanup(func() {
-		task.Exit()
-		st.Close()
-		link.Drain()
-	})
 	return task, link
 }
 

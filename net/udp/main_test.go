@@ -3,31 +3,15 @@ package udp_test
 import (
 	"testing"
 
-	"github.com/tamanet/tamanet/net/families"
 	"github.com/tamanet/tamanet/net/internal/leaktest"
-	"github.com/tamanet/tamanet/net/netdev"
+	"github.com/tamanet/tamanet/net/internal/sockettest"
 	"github.com/tamanet/tamanet/net/socket"
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // newTask returns a task on a network of its own.
-func newTask(t testing.TB) *socket.Task {
-	t.Helper()
-	if err := families.Register(); err != nil {
-		t.Fatal(err)
-	}
-	st, err := netdev.New(netdev.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	task := socket.NewTask(st)
-	t.Cleanup(func() {
-		task.Exit()
-		st.Close()
-	})
-	return task
-}
+var newTask = sockettest.NewTask
 
 // loopback is the family's loopback address and a port.
 func loopback(family int, port uint16) socket.Sockaddr {

@@ -14,8 +14,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"github.com/tamanet/tamanet/net/errno"
-	"github.com/tamanet/tamanet/net/families"
 	"github.com/tamanet/tamanet/net/inet"
+	"github.com/tamanet/tamanet/net/internal/sockettest"
 	"github.com/tamanet/tamanet/net/netdev"
 	"github.com/tamanet/tamanet/net/socket"
 	"github.com/tamanet/tamanet/net/udp"
@@ -39,24 +39,17 @@ func (m *machine) addr(family int, port uint16) socket.Sockaddr {
 // cabled returns two machines, joined by a cable for frames of 1514 bytes.
 func cabled(t testing.TB) (a, b *machine) {
 	t.Helper()
-	if err := families.Register(); err != nil {
-		t.Fatal(err)
-	}
 	const macA, macB = "\x02\x00\x00\x00\x00\x01", "\x02\x00\x00\x00\x00\x02"
 	one, two := pipe.New(macA, macB, 1514)
 	var ms [2]*machine
 	for i, end := range []stack.LinkEndpoint{one, two} {
-		st, err := netdev.New(netdev.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		task := sockettest.NewTask(t)
 		m := &machine{
-			st: st, Task: socket.NewTask(st),
+			st: task.Net, Task: task,
 			four: netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}),
 			six:  netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(i + 1)}),
 		}
-		t.Cleanup(func() { m.Exit(); st.Close() })
-		_, err = st.AddInterface(netdev.InterfaceConfig{
+		_, err := m.st.AddInterface(netdev.InterfaceConfig{
 			Name: "eth0", Link: ethernet.New(end),
 			Addresses: []netip.Prefix{netip.PrefixFrom(m.four, 24), netip.PrefixFrom(m.six, 64)},
 		})

@@ -11,6 +11,7 @@ import (
 	"github.com/tamanet/tamanet/net/errno"
 	"github.com/tamanet/tamanet/net/families"
 	"github.com/tamanet/tamanet/net/internal/leaktest"
+	"github.com/tamanet/tamanet/net/internal/sockettest"
 	"github.com/tamanet/tamanet/net/netdev"
 	"github.com/tamanet/tamanet/net/socket"
 	"github.com/tamanet/tamanet/net/unix"
@@ -25,23 +26,13 @@ const patience = 10 * time.Second
 // socket open.
 func newTask(t testing.TB) *socket.Task {
 	t.Helper()
-	if err := families.Register(); err != nil {
-		t.Fatal(err)
-	}
-	st, err := netdev.New(netdev.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	before := socket.Count()
-	task := socket.NewTask(st)
-	t.Cleanup(func() {
-		task.Exit()
-		st.Close()
+	t.Cleanup(func() { // once the task has ended
 		if n := socket.Count() - before; n != 0 {
 			t.Errorf("%d sockets are open", n)
 		}
 	})
-	return task
+	return sockettest.NewTask(t)
 }
 
 func pair(t testing.TB, task *socket.Task, typ int) (a, b int) {
