@@ -3,7 +3,6 @@
 package oracle
 
 import (
-	"math/rand"
 	"slices"
 	"strings"
 	"testing"
@@ -11,34 +10,12 @@ import (
 	"github.com/tamanet/tamanet/net/socket"
 )
 
-// fixedUnixSeeds is how many sequences of calls on AF_UNIX every test run
-// makes.
-const fixedUnixSeeds = 500
-
-// FuzzUnixCalls is FuzzCalls of AF_UNIX sockets and an epoll set that watches
-// them. All that happens there happens at once, so that nothing is left out as
-// a matter of time.
+// FuzzUnixCalls is of AF_UNIX sockets and an epoll set that watches them. All that happens there happens at once, so that
+// nothing is left out as a matter of time.
 func FuzzUnixCalls(f *testing.F) {
-	for seed := range fixedUnixSeeds {
-		b := make([]byte, 150)
-		rand.New(rand.NewSource(int64(seed))).Read(b)
-		b[0] = byte(seed) // every type in turn
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, input []byte) {
-		if len(input) > 400 {
-			t.Skip("no longer sequences")
-		}
-		s := unixScenario("fuzz", func(r *unixRun) { newUnixCaller(r, input).calls() })
-		want := s.do(linux{}, nil)
-		layer, st := newTamanet(t)
-		defer st.Close()
-		got := s.do(layer, want)
-		layer.t.Exit()
-		if !slices.Equal(want, got) {
-			t.Errorf("differs\n%s", diff(want, got))
-		}
-	})
+	fuzzing{seed: 150, longest: 400, tries: 1, scenario: func(input []byte) scenario {
+		return unixScenario("fuzz", func(r *unixRun) { newUnixCaller(r, input).calls() })
+	}}.fuzz(f)
 }
 
 // A unixCaller draws calls on AF_UNIX sockets of one type.
@@ -61,7 +38,7 @@ var unixCalls = []func(c *unixCaller){
 	(*unixCaller).pairCall, (*unixCaller).bindCall, (*unixCaller).unixConnect, (*unixCaller).unixConnect,
 	(*unixCaller).unixListen, (*unixCaller).unixAccept, (*unixCaller).unixAccept,
 	(*unixCaller).unixSend, (*unixCaller).unixSend, (*unixCaller).unixSend, (*unixCaller).unixRecv, (*unixCaller).unixRecv, (*unixCaller).unixRecv,
-	(*unixCaller).sendTo, (*unixCaller).names, (*unixCaller).errors, (*unixCaller).shut, (*unixCaller).drop,
+	(*unixCaller).sendTo, (*unixCaller).nameCall, (*unixCaller).errors, (*unixCaller).shut, (*unixCaller).drop,
 	(*unixCaller).option, (*unixCaller).watch, (*unixCaller).watch, (*unixCaller).wait, (*unixCaller).wait,
 }
 
@@ -165,12 +142,6 @@ func (c *unixCaller) unixRecv() {
 	flags := [...]int{0, 0, socket.MSG_PEEK, socket.MSG_TRUNC, socket.MSG_OOB, socket.MSG_WAITALL, socket.MSG_PEEK | socket.MSG_TRUNC, 0}[c.draw(8)]
 	c.RecvMsg(s.fd, flags|socket.MSG_DONTWAIT, 1+c.draw(20))
 	c.see(s)
-}
-
-func (c *unixCaller) names() {
-	s := c.pick("names")
-	c.SockName(s.fd)
-	c.PeerName(s.fd)
 }
 
 func (c *unixCaller) errors() {
