@@ -3,6 +3,8 @@ package inet
 import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"github.com/tamanet/tamanet/net/errno"
 )
 
 // A MinTTLWatcher is a Proto that drops what comes from too far away, as only
@@ -33,4 +35,13 @@ func (is *Sock) NearEnough(pkt *stack.PacketBuffer) bool {
 		return int32(header.IPv6(h).HopLimit()) >= is.opts.more.minHops.Load()
 	}
 	return true
+}
+
+func setMinTTL(is *Sock, v int) error {
+	if v < 0 || v > 255 {
+		return errno.EINVAL
+	}
+	is.opts.more.minTTL.Store(int32(v))
+	is.minTTLSet()
+	return nil
 }

@@ -1,14 +1,12 @@
 package inet
 
 import (
-	"encoding/binary"
 	"sync"
 	"sync/atomic"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 
 	"github.com/tamanet/tamanet/net/errno"
-	"github.com/tamanet/tamanet/net/netdev"
 	"github.com/tamanet/tamanet/net/socket"
 )
 
@@ -52,15 +50,6 @@ const (
 	IP_LOCAL_PORT_RANGE     = 51
 	IP_PROTOCOL             = 52
 	SO_ORIGINAL_DST         = 80
-)
-
-// Path MTU discovery (include/uapi/linux/in.h). The numbers of the first four
-// are gVisor's too.
-const (
-	IP_PMTUDISC_DONT  = 0
-	IP_PMTUDISC_WANT  = 1
-	IP_PMTUDISC_OMIT  = 5
-	pmtudiscInterface = 4
 )
 
 // Flag is an option of SOL_IP or SOL_IPV6 that is on or off.
@@ -133,15 +122,6 @@ func (o *moreOptions) inherit(from *moreOptions) {
 // Has reports whether an option is on.
 func (is *Sock) Has(f Flag) bool { return is.opts.more.flags.Load()&uint32(f) != 0 }
 
-// MulticastAll reports whether the Sock receives the packets of groups that it
-// is no member of: IP_MULTICAST_ALL, or IPV6_MULTICAST_ALL.
-func (is *Sock) MulticastAll(v6 bool) bool {
-	if v6 {
-		return !is.Has(noMulticastAll6)
-	}
-	return !is.Has(noMulticastAll)
-}
-
 // TellsErrors reports whether IP_RECVERR is on, or IPV6_RECVERR.
 func (is *Sock) TellsErrors(v6 bool) bool {
 	if v6 {
@@ -153,18 +133,6 @@ func (is *Sock) TellsErrors(v6 bool) bool {
 // Tells reports whether a receive has control messages of SOL_IP or SOL_IPV6
 // to store.
 func (is *Sock) Tells() bool { return is.Has(tellsSomething) }
-
-// PMTUDiscover is IP_MTU_DISCOVER's value, IP_PMTUDISC_*, or
-// IPV6_MTU_DISCOVER's.
-func (is *Sock) PMTUDiscover(v6 bool) int {
-	if v6 {
-		return pmtuValue(&is.opts.more.pmtu6)
-	}
-	return pmtuValue(&is.opts.more.pmtu)
-}
-
-// DontFrag reports whether IPV6_DONTFRAG is on.
-func (is *Sock) DontFrag() bool { return is.Has(dontFrag) }
 
 // MayBindForeign reports whether addresses that are not the machine's may be
 // bound to (inet_can_nonlocal_bind).
@@ -242,243 +210,10 @@ func moreIPOptions() []socket.Option {
 	}
 }
 
-func ipRefused(name int, label, why string) socket.Option {
-	return socket.Option{Level: socket.SOL_IP, Name: name, Label: label, State: socket.OptionRefused, Why: why}
-}
-
-func ipStored(o socket.Option, why string) socket.Option {
-	o.State, o.Why = socket.OptionStored, why
-	return o
-}
-
-// ipWorks makes an option that works for some sockets; why says for which.
-func ipWorks(o socket.Option, why string) socket.Option {
-	o.State, o.Why = socket.OptionWorks, why
-	return o
-}
-
-func ipFlag(name int, label string, f Flag) socket.Option {
-	return ipOption(name, label,
-		func(is *Sock, v int) error { is.setTelling(f, v != 0); return nil },
-		func(is *Sock) int { return socket.BoolInt(is.Has(f)) })
-}
-
-// inverse makes an option of a flag that says it is off.
-func inverse(o socket.Option) socket.Option {
-	set, get := o.Set, o.Get
-	o.Set = func(sk *socket.Sock, val []byte) error {
-		read := smallInt
-		if o.Level == socket.SOL_IPV6 {
-			read = socket.OptInt
-		}
-		v, err := read(val)
-		if err != nil {
-			return err
-		}
-		var b [socket.SizeofInt]byte
-		socket.PutInt(b[:], socket.BoolInt(v == 0))
-		return set(sk, b[:])
-	}
-	o.Get = func(sk *socket.Sock, val []byte) (int, error) {
-		var b [socket.SizeofInt]byte
-		if _, err := get(sk, b[:]); err != nil {
-			return 0, err
-		}
-		v, err := socket.OptInt(b[:])
-		if err != nil {
-			return 0, err
-		}
-		if o.Level == socket.SOL_IPV6 {
-			return socket.PutInt(val, socket.BoolInt(v == 0))
-		}
-		return putSmall(val, socket.BoolInt(v == 0))
-	}
-	return o
-}
-
-// smallInt reads an option as do_ip_setsockopt does: an int, or a byte.
-func smallInt(val []byte) (int, error) {
-	switch {
-	case len(val) >= socket.SizeofInt:
-		return socket.OptInt(val)
-	case len(val) > 0:
-		return int(val[0]), nil
-	}
-	return 0, nil
-}
-
-// putSmall writes an option as do_ip_getsockopt does: a small one as a byte
-// where there is no room for an int.
-func putSmall(val []byte, v int) (int, error) {
-	if len(val) > 0 && len(val) < socket.SizeofInt && v >= 0 && v <= 255 {
-		val[0] = byte(v)
-		return 1, nil
-	}
-	return socket.PutInt(val, v)
-}
-
-// nonEmpty refuses an option without a value.
-func nonEmpty(o socket.Option) socket.Option {
-	set := o.Set
-	o.Set = func(sk *socket.Sock, val []byte) error {
-		if len(val) == 0 {
-			return errno.EINVAL
-		}
-		return set(sk, val)
-	}
-	return o
-}
-
-// rawOnly is an option that is set on raw sockets alone.
-func rawOnly(o socket.Option) socket.Option {
-	set := o.Set
-	o.Set = func(sk *socket.Sock, val []byte) error {
-		if sk.Type != socket.SOCK_RAW {
-			return errno.ENOPROTOOPT
-		}
-		return set(sk, val)
-	}
-	return o
-}
-
-// privileged is an option that CAP_NET_RAW or CAP_NET_ADMIN turns on.
-func privileged(o socket.Option) socket.Option {
-	set := o.Set
-	o.Set = func(sk *socket.Sock, val []byte) error {
-		if v, err := smallInt(val); err == nil && v != 0 && !sk.Capable(socket.CAP_NET_RAW|socket.CAP_NET_ADMIN) {
-			return errno.EPERM
-		}
-		return set(sk, val)
-	}
-	return o
-}
-
-func setMulticastAll(is *Sock, v int) error {
-	if v != 0 && v != 1 {
-		return errno.EINVAL
-	}
-	is.setFlag(noMulticastAll, v == 0)
-	return nil
-}
-
 func setRFC4884(is *Sock, v int) error {
 	if v != 0 && v != 1 {
 		return errno.EINVAL
 	}
 	is.setFlag(RecvErrRFC4884, v != 0)
 	return nil
-}
-
-func setPMTU(is *Sock, v int) error {
-	if v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT {
-		return errno.EINVAL
-	}
-	is.opts.more.pmtu.Store(int32(v) + 1)
-	if ep := is.ep.Load(); ep != nil {
-		applyPMTU(ep, int32(v))
-	}
-	return nil
-}
-
-func pmtuValue(v *atomic.Int32) int {
-	if n := v.Load(); n != 0 {
-		return int(n) - 1
-	}
-	return IP_PMTUDISC_WANT
-}
-
-func setMinTTL(is *Sock, v int) error {
-	if v < 0 || v > 255 {
-		return errno.EINVAL
-	}
-	is.opts.more.minTTL.Store(int32(v))
-	is.minTTLSet()
-	return nil
-}
-
-func setMulticastTTL(is *Sock, v int) error {
-	switch {
-	case is.Type == socket.SOCK_STREAM:
-		return errno.EINVAL
-	case v == -1:
-		v = 1
-	case v < 0 || v > 255:
-		return errno.EINVAL
-	}
-	is.opts.more.mcTTL.Store(int32(v) + 1)
-	if is.Family == socket.AF_INET {
-		is.pass(tcpip.MulticastTTLOption, v)
-	}
-	return nil
-}
-
-func multicastHops(v *atomic.Int32) int {
-	if n := v.Load(); n != 0 {
-		return int(n) - 1
-	}
-	return 1
-}
-
-// maxMTU4 is what IPv4's length field allows (IP_MAX_MTU).
-const maxMTU4 = 0xffff
-
-// getMTU is the MTU of the route to the peer.
-func getMTU(sk *socket.Sock, val []byte) (int, error) {
-	mtu := Of(sk).peerMTU()
-	if mtu == 0 {
-		return 0, errno.ENOTCONN
-	}
-	if sk.Family == socket.AF_INET {
-		mtu = min(mtu, maxMTU4)
-	}
-	return socket.PutInt(val, mtu)
-}
-
-// peerMTU returns the MTU on the way to the peer, or 0 without a peer.
-func (is *Sock) peerMTU() int {
-	ep := is.ep.Load()
-	if ep == nil {
-		return 0
-	}
-	remote, terr := ep.GetRemoteAddress()
-	if terr != nil {
-		return 0
-	}
-	ip := netdev.FromTCPIP(remote.Addr).Unmap()
-	if !ip.IsValid() {
-		return 0
-	}
-	return is.Net.RouteMTU(ip)
-}
-
-// setPortRange is IP_LOCAL_PORT_RANGE: the lower bound in the low half.
-func setPortRange(sk *socket.Sock, val []byte) error {
-	if len(val) != socket.SizeofInt {
-		return errno.EINVAL
-	}
-	v := binary.NativeEndian.Uint32(val)
-	lo, hi := v&0xffff, v>>16
-	if lo != 0 && hi != 0 && lo > hi {
-		return errno.EINVAL
-	}
-	Of(sk).opts.more.portRange.Store(v)
-	return nil
-}
-
-func getPortRange(sk *socket.Sock, val []byte) (int, error) {
-	return putSmall(val, int(int32(Of(sk).opts.more.portRange.Load())))
-}
-
-// LocalPorts returns the bounds of the ports that the Sock's port is picked
-// from, and whether the program set them (inet_sk_get_local_port_range).
-func (is *Sock) localPorts() (lo, hi uint16, set bool) {
-	v := is.opts.more.portRange.Load()
-	lo, hi = is.Net.IP().PortRange()
-	if l := uint16(v); l != 0 && l >= lo {
-		lo = l
-	}
-	if h := uint16(v >> 16); h != 0 && h <= hi {
-		hi = h
-	}
-	return lo, hi, v != 0 && lo <= hi
 }

@@ -3,6 +3,7 @@ package inet
 import (
 	"encoding/binary"
 	"net/netip"
+	"sync/atomic"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 
@@ -193,4 +194,44 @@ func (is *Sock) changeMember(m tcpip.AddMembershipOption, join bool) error {
 		ep.SetSockOpt(&r) // fails when the interface has gone, and the group with it
 	}
 	return nil
+}
+
+// MulticastAll reports whether the Sock receives the packets of groups that it
+// is no member of: IP_MULTICAST_ALL, or IPV6_MULTICAST_ALL.
+func (is *Sock) MulticastAll(v6 bool) bool {
+	if v6 {
+		return !is.Has(noMulticastAll6)
+	}
+	return !is.Has(noMulticastAll)
+}
+
+func setMulticastAll(is *Sock, v int) error {
+	if v != 0 && v != 1 {
+		return errno.EINVAL
+	}
+	is.setFlag(noMulticastAll, v == 0)
+	return nil
+}
+
+func setMulticastTTL(is *Sock, v int) error {
+	switch {
+	case is.Type == socket.SOCK_STREAM:
+		return errno.EINVAL
+	case v == -1:
+		v = 1
+	case v < 0 || v > 255:
+		return errno.EINVAL
+	}
+	is.opts.more.mcTTL.Store(int32(v) + 1)
+	if is.Family == socket.AF_INET {
+		is.pass(tcpip.MulticastTTLOption, v)
+	}
+	return nil
+}
+
+func multicastHops(v *atomic.Int32) int {
+	if n := v.Load(); n != 0 {
+		return int(n) - 1
+	}
+	return 1
 }
