@@ -37,6 +37,14 @@ func oneProcessor(t *testing.T) {
 	t.Cleanup(func() { runtime.GOMAXPROCS(n) })
 }
 
+// connection returns a server's task, a client, and the server's end of a connection between them.
+func connection(t *testing.T) (task *socket.Task, c *client, fd int) {
+	t.Helper()
+	task, link := newServer(t)
+	c = &client{t: t, link: link}
+	return task, c, c.connect(task, listenOn(t, task), 1000)
+}
+
 // echo answers what comes on fd, with no more than fits into one segment, until it is closed.
 func echo(task *socket.Task, fd int) {
 	b := make([]byte, 2048)
@@ -53,10 +61,7 @@ func echo(task *socket.Task, fd int) {
 // else does (RFC 1122 §4.2.3.2).
 func TestAnswerCarriesAcknowledgement(t *testing.T) {
 	oneProcessor(t)
-	task, link := newServer(t)
-	listener := listenOn(t, task)
-	c := &client{t: t, link: link}
-	fd := c.connect(task, listener, 1000)
+	task, c, fd := connection(t)
 	go echo(task, fd)
 	const requests = 50
 	alone := 0
@@ -72,10 +77,7 @@ func TestAnswerCarriesAcknowledgement(t *testing.T) {
 // TestUnansweredIsAcknowledged has a program that reads and does not answer, or does not even read: each segment is
 // acknowledged, once.
 func TestUnansweredIsAcknowledged(t *testing.T) {
-	task, link := newServer(t)
-	listener := listenOn(t, task)
-	c := &client{t: t, link: link}
-	c.connect(task, listener, 1000)
+	_, c, _ := connection(t)
 	for i := range 40 {
 		c.sendData(pshAck, []byte{byte(i)})
 		h := c.receive("an acknowledgement", func(h header.TCP) bool { return h.AckNumber() == c.seq })
@@ -89,10 +91,7 @@ func TestUnansweredIsAcknowledged(t *testing.T) {
 // waits (RFC 5681 §4.2).
 func TestAtOnce(t *testing.T) {
 	oneProcessor(t)
-	task, link := newServer(t)
-	listener := listenOn(t, task)
-	c := &client{t: t, link: link}
-	fd := c.connect(task, listener, 1000)
+	task, c, fd := connection(t)
 	go echo(task, fd)
 	isAck := func(h header.TCP) bool { return h.Flags() == header.TCPFlagAck }
 
@@ -117,10 +116,7 @@ func TestAtOnce(t *testing.T) {
 // TestQuickAck has the program ask for acknowledgements at once (tcp(7), TCP_QUICKACK).
 func TestQuickAck(t *testing.T) {
 	oneProcessor(t)
-	task, link := newServer(t)
-	listener := listenOn(t, task)
-	c := &client{t: t, link: link}
-	fd := c.connect(task, listener, 1000)
+	task, c, fd := connection(t)
 	if err := task.SetSockOptInt(fd, socket.SOL_TCP, tcp.TCP_QUICKACK, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -147,9 +143,7 @@ func TestQuickAckOnce(t *testing.T) {
 		{"even, nothing owed", 2, false, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			task, link := newServer(t)
-			c := &client{t: t, link: link}
-			fd := c.connect(task, listenOn(t, task), 1000)
+			task, c, fd := connection(t)
 			got := -1
 			// Should the machine take a processor away at a bad time, what was owed is acknowledged before.
 			for try := 0; try < 20 && got != tc.want; try++ {
@@ -180,10 +174,7 @@ func TestQuickAckOnce(t *testing.T) {
 
 // TestAcknowledgedInTime has a program that takes its time: the acknowledgement does not wait for it.
 func TestAcknowledgedInTime(t *testing.T) {
-	task, link := newServer(t)
-	listener := listenOn(t, task)
-	c := &client{t: t, link: link}
-	fd := c.connect(task, listener, 1000)
+	task, c, fd := connection(t)
 	answer := make(chan struct{})
 	go func() {
 		b := make([]byte, 16)
