@@ -10,7 +10,7 @@ import (
 )
 
 // A place is a field of one of gVisor's structures, seen as a T: for where reflection is too slow,
-// and for MaxSentAck, which is written. As with a field, the endpoint's lock is held.
+// and for MaxSentAck and the congestion window, which are written. As with a field, the endpoint's lock is held.
 type place[T any] struct{ offset uintptr }
 
 // placeOf finds a field by the names of the fields that it is in. It panics when the package is initialised if
@@ -39,6 +39,12 @@ var (
 	atAMSS   = placeOf[uint16](reflect.TypeFor[gtcp.Endpoint](), "amss")
 	atMaxAck = placeOf[seqnum.Value](epSnd.typ.Elem(), "TCPSenderState", "MaxSentAck")
 	atSndUna = placeOf[seqnum.Value](epSnd.typ.Elem(), "TCPSenderState", "SndUna")
+
+	atCwnd       = placeOf[int](epSnd.typ.Elem(), "TCPSenderState", "SndCwnd")
+	atSsthresh   = placeOf[int](epSnd.typ.Elem(), "TCPSenderState", "Ssthresh")
+	atRecovering = placeOf[bool](epSnd.typ.Elem(), "TCPSenderState", "FastRecovery", "Active")
+	atCAState    = placeOf[tcpip.CongestionControlState](epSnd.typ.Elem(), "state")
+	atSpurious   = placeOf[bool](epSnd.typ.Elem(), "spuriousRecovery")
 
 	atRcvNxt     = placeOf[seqnum.Value](epRcv.typ.Elem(), "TCPReceiverState", "RcvNxt")
 	atRcvWnd     = placeOf[seqnum.Size](epRcv.typ.Elem(), "rcvWnd")

@@ -28,6 +28,7 @@ type network struct {
 
 	marks   urgentMarks
 	delayed delayed
+	undos   undos
 	memory  memory
 }
 
@@ -37,6 +38,7 @@ func networkOf(st *netdev.Stack) *network {
 	return st.Generic(networkKey{}, func() any {
 		n := &network{st: st}
 		n.marks.byEndpoint = map[weak.Pointer[gtcp.Endpoint]]*urgent{}
+		n.undos.byEndpoint = map[weak.Pointer[gtcp.Endpoint]]*prior{}
 		n.delayed.init(st)
 		st.SetSegmentHook(n.segment)
 		return n
@@ -63,6 +65,7 @@ func (n *network) segment(ep stack.TransportEndpoint, id stack.TransportEndpoint
 		n.marks.receive(ep, h, pkt)
 	}
 	n.delayed.consider(ep, h, pkt)
+	n.undos.consider(ep, h)
 	return true
 }
 

@@ -22,6 +22,7 @@ type client struct {
 	t        *testing.T
 	link     *channel.Endpoint
 	seq, ack uint32
+	options  []byte // of all segments, padded
 }
 
 var clientAddr, serverAddr = netip.MustParseAddr("10.9.0.2"), netip.MustParseAddr("10.9.0.1")
@@ -31,13 +32,14 @@ func (c *client) send(flags header.TCPFlags) { c.sendData(flags, nil) }
 
 // sendData sends a segment.
 func (c *client) sendData(flags header.TCPFlags, data []byte) {
-	b := make([]byte, header.IPv4MinimumSize+header.TCPMinimumSize, header.IPv4MinimumSize+header.TCPMinimumSize+len(data))
-	b = append(b, data...)
+	size := header.TCPMinimumSize + len(c.options)
+	b := make([]byte, header.IPv4MinimumSize+header.TCPMinimumSize, header.IPv4MinimumSize+size+len(data))
+	b = append(append(b, c.options...), data...)
 	ip, tcp := header.IPv4(b), header.TCP(b[header.IPv4MinimumSize:])
 	src, dst := tcpip.AddrFrom4(clientAddr.As4()), tcpip.AddrFrom4(serverAddr.As4())
 	ip.Encode(&header.IPv4Fields{TotalLength: uint16(len(b)), TTL: 64, Protocol: uint8(header.TCPProtocolNumber), SrcAddr: src, DstAddr: dst})
 	ip.SetChecksum(^ip.CalculateChecksum())
-	tcp.Encode(&header.TCPFields{SrcPort: 5000, DstPort: 80, SeqNum: c.seq, AckNum: c.ack, DataOffset: header.TCPMinimumSize, Flags: flags, WindowSize: 65535})
+	tcp.Encode(&header.TCPFields{SrcPort: 5000, DstPort: 80, SeqNum: c.seq, AckNum: c.ack, DataOffset: uint8(size), Flags: flags, WindowSize: 65535})
 	tcp.SetChecksum(^checksum.Checksum(tcp, header.PseudoHeaderChecksum(header.TCPProtocolNumber, src, dst, uint16(len(tcp)))))
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(b)})
 	c.link.InjectInbound(header.IPv4ProtocolNumber, pkt)
