@@ -286,5 +286,12 @@ func deviceIoctlScenarios() []scenario {
 			r.Ioctl(fd, socket.SIOCSIFFLAGS, &socket.Ifreq{Name: "lo", Flags: netdev.IFF_UP})
 			r.Ioctl(fd, socket.SIOCGIFFLAGS, &socket.Ifreq{Name: "lo"})
 		}},
+		{"ioctl/all frames", func(r *run) {
+			fd := r.open(inet4, dgram)
+			for _, f := range []netdev.InterfaceFlags{netdev.IFF_ALLMULTI, netdev.IFF_PROMISC, netdev.IFF_ALLMULTI | netdev.IFF_PROMISC, 0} {
+				r.Ioctl(fd, socket.SIOCSIFFLAGS, &socket.Ifreq{Name: "lo", Flags: netdev.IFF_UP | f})
+				r.Ioctl(fd, socket.SIOCGIFFLAGS, &socket.Ifreq{Name: "lo"})
+			}
+		}},
 	}
 }
