@@ -64,7 +64,10 @@ func up(m *board.Machine) error {
 	for i, dev := range m.NICs {
 		// The interface's index is known later than the device can announce something.
 		var index atomic.Int32
-		e, err := link.New(dev, link.Options{OnAnnounce: func() { st.Announce(int(index.Load())) }})
+		e, err := link.New(dev, link.Options{
+			NoGRO:      cfg.NoGRO,
+			OnAnnounce: func() { st.Announce(int(index.Load())) },
+		})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("eth%d: %w", i, err))
 			continue

@@ -56,6 +56,8 @@ func TestParse(t *testing.T) {
 			`sysctl.net.ipv4.tcp_recovery=0 sysctl.net.ipv4.tcp_rmem="4096 65536 131072"`,
 			Config{Sysctls: []Sysctl{{"net.ipv4.tcp_recovery", "0"}, {"net.ipv4.tcp_rmem", "4096 65536 131072"}}},
 		},
+		{"segments are not joined", "gro=on gro=off", Config{NoGRO: true}},
+		{"segments are joined", "gro=off gro=on", Config{}},
 		{"collector", "GOGC=250", Config{GOGC: 250}},
 		{"no collector", "GOGC=off", Config{GOGC: -1}},
 	} {
@@ -75,6 +77,7 @@ func TestParseWarnsAndLeavesOut(t *testing.T) {
 		"hostname=", "hostname=-a", "hostname=a-", "hostname=a..b", "hostname=a_b", "hostname=\xff",
 		"hostname=" + strings.Repeat("a", 64), "hostname=" + strings.Repeat("a.", 127) + "aa",
 		"virtio_net.disable", "virtio_net.disable=", "virtio_net.disable=csum,", "virtio_net.disable=,csum",
+		"gro", "gro=", "gro=0",
 		"GOGC=", "GOGC=0", "GOGC=-1", "GOGC=1e3", "GOGC=99999999999",
 		"virtio_mmio.device=", "virtio_mmio.device=512", "virtio_mmio.device=512@0xfeb00000",
 		"virtio_mmio.device=512@0xfeb00000:256", "virtio_mmio.device=512@0:5", "virtio_mmio.device=16@0xfeb00000:5",

@@ -13,6 +13,7 @@
 //	virtio_mmio.device=…    a virtio-mmio slot, see [Slot]
 //	virtio_net.disable=…    features that virtio-net devices do without: csum,tso4,… or all
 //	sysctl.name=value       a setting of the network, as on Linux: sysctl.net.ipv4.tcp_recovery=0
+//	gro=off                 TCP segments that come in are not joined, see package link
 //	GOGC=400                the collector's setting, as package runtime has it, or off; see [GC]
 //
 // All other words are left to the appliance, see [Args].
@@ -42,6 +43,9 @@ type Config struct {
 
 	// Sysctls are the words of sysctl., for package netdev to understand, in order.
 	Sysctls []Sysctl
+
+	// NoGRO is set by gro=off: interfaces do without generic receive offload.
+	NoGRO bool
 
 	// GOGC is the heap's growth between collections in percent, negative for off, 0 where the
 	// command line does not say.
@@ -90,6 +94,7 @@ var keys = map[string]func(c *Config, value string) error{
 	"hostname":           (*Config).setHostname,
 	"virtio_mmio.device": (*Config).addSlot,
 	"virtio_net.disable": (*Config).addNetDisable,
+	"gro":                (*Config).setGRO,
 	"GOGC":               (*Config).setGOGC,
 }
 
@@ -179,6 +184,14 @@ func (c *Config) addNetDisable(value string) error {
 		}
 	}
 	c.NetDisable = append(c.NetDisable, names...)
+	return nil
+}
+
+func (c *Config) setGRO(value string) error {
+	if value != "on" && value != "off" {
+		return fmt.Errorf("want on or off")
+	}
+	c.NoGRO = value == "off"
 	return nil
 }
 

@@ -31,9 +31,9 @@ func (c *coalescer) init(e *Endpoint) {
 	c.gro.Dispatcher = &c.up
 }
 
-// batches makes use of the batches of a device that has them, and one queue.
+// batches makes use of the batches of a device that has them, and one queue, unless that is not wanted.
 func (e *Endpoint) batches(dev nic.Device) {
-	if b, ok := dev.(nic.Batching); ok {
+	if b, ok := dev.(nic.Batching); ok && !e.opts.NoGRO {
 		c := &e.queues[0].coalesce
 		c.on = true
 		c.gro.Init(true)

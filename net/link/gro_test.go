@@ -7,6 +7,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
+
+	"github.com/tamanet/tamanet/net/link"
 )
 
 // batching is a device that hands frames up in batches.
@@ -41,27 +43,31 @@ func TestSegmentsOfABatchAreJoined(t *testing.T) {
 	bad[60] ^= 1
 	for _, tc := range []struct {
 		name   string
+		noGRO  bool
 		frames [][]byte
 		during int // packets delivered before the batch ends
 		want   []int
 	}{
-		{"three in order", [][]byte{segment(1, ack, part), segment(1001, ack, part), segment(2001, ack, part)}, 0, []int{3000}},
-		{"the last pushes", [][]byte{segment(1, ack, part), segment(1001, ack|header.TCPFlagPsh, part)}, 1, []int{2000}},
-		{"a gap", [][]byte{segment(1, ack, part), segment(2001, ack, part)}, 1, []int{1000, 1000}},
-		{"a wrong checksum", [][]byte{segment(1, ack, part), segment(1001, ack, part), bad}, 1, []int{1000, 2000}},
-		{"no payload", [][]byte{segment(1, ack, nil)}, 0, []int{0}},
-		{"one", [][]byte{segment(1, ack, part)}, 0, []int{1000}},
+		{"three in order", false, [][]byte{segment(1, ack, part), segment(1001, ack, part), segment(2001, ack, part)}, 0, []int{3000}},
+		{"not wanted", true, [][]byte{segment(1, ack, part), segment(1001, ack, part), segment(2001, ack, part)}, 3, []int{1000, 1000, 1000}},
+		{"the last pushes", false, [][]byte{segment(1, ack, part), segment(1001, ack|header.TCPFlagPsh, part)}, 1, []int{2000}},
+		{"a gap", false, [][]byte{segment(1, ack, part), segment(2001, ack, part)}, 1, []int{1000, 1000}},
+		{"a wrong checksum", false, [][]byte{segment(1, ack, part), segment(1001, ack, part), bad}, 1, []int{1000, 2000}},
+		{"no payload", false, [][]byte{segment(1, ack, nil)}, 0, []int{0}},
+		{"one", false, [][]byte{segment(1, ack, part)}, 0, []int{1000}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d := &batching{device: newDevice()}
-			_, up := newAttached(t, d)
+			d, up := &batching{device: newDevice()}, &dispatcher{}
+			newEndpoint(t, d, link.Options{NoGRO: tc.noGRO}).Attach(up)
 			for _, f := range tc.frames {
 				d.receive(f, 2)
 			}
 			if len(up.network) != tc.during {
 				t.Errorf("%d packets were delivered before the batch ended, want %d", len(up.network), tc.during)
 			}
-			d.end()
+			if !tc.noGRO {
+				d.end()
+			}
 			var got []int
 			for _, p := range up.network {
 				got = append(got, len(p.data)-header.IPv4MinimumSize-header.TCPMinimumSize)

@@ -49,6 +49,9 @@ type Options struct {
 	// Queues bounds the queue pairs that are used of a device with several;
 	// runtime.GOMAXPROCS when 0.
 	Queues int
+	// NoGRO has each packet delivered by itself as it comes in: neither are TCP segments joined (Linux:
+	// ethtool -K eth0 gro off), nor acknowledgements.
+	NoGRO bool
 }
 
 // Endpoint is a stack.LinkEndpoint over a nic.Device. Every method is safe for concurrent use.

@@ -24,6 +24,7 @@ var SweepSettings = []string{
 	"sysctl.net.ipv4.tcp_rto_min_us=200000",
 	"sysctl.net.ipv4.tcp_sack=0",
 	"sysctl.net.ipv4.tcp_moderate_rcvbuf=0",
+	"gro=off",
 	`sysctl.net.ipv4.tcp_rmem="4096 65536 131072" sysctl.net.ipv4.tcp_wmem="4096 32768 131072"`,
 	`sysctl.net.ipv4.tcp_rmem="4096 1048576 6291456" sysctl.net.ipv4.tcp_wmem="4096 1048576 4194304"`,
 }
