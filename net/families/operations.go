@@ -128,6 +128,8 @@
 //	SIOCSIFNETMASK        works
 //	SIOCGIFBRDADDR        works
 //	SIOCGIFHWADDR         works
+//	SIOCADDMULTI          EINVAL       lo filters nothing; a card does
+//	SIOCDELMULTI          EINVAL       lo filters nothing; a card does
 //	SIOCSIFHWADDR         EOPNOTSUPP   lo keeps its own; a card's is set
 //	SIOCGIFMTU            works
 //	SIOCSIFMTU            works

@@ -203,6 +203,8 @@ var ioctls = []ioctl{
 	{"SIOCSIFNETMASK", socket.SIOCSIFNETMASK, ptr(socket.Ifreq{Name: "lo", Addr: socket.SockaddrInet4([4]byte{255, 0, 0, 0}, 0)}), false, nil, ""},
 	{"SIOCGIFBRDADDR", socket.SIOCGIFBRDADDR, ifArg, false, nil, ""},
 	{"SIOCGIFHWADDR", socket.SIOCGIFHWADDR, ifArg, false, nil, ""},
+	{"SIOCADDMULTI", socket.SIOCADDMULTI, ptr(socket.Ifreq{Name: "lo", HWAddr: make([]byte, 6)}), false, errno.EINVAL, "lo filters nothing; a card does"},
+	{"SIOCDELMULTI", socket.SIOCDELMULTI, ptr(socket.Ifreq{Name: "lo", HWAddr: make([]byte, 6)}), false, errno.EINVAL, "lo filters nothing; a card does"},
 	{"SIOCSIFHWADDR", socket.SIOCSIFHWADDR, ptr(socket.Ifreq{Name: "lo", HWType: socket.ARPHRD_LOOPBACK, HWAddr: make([]byte, 6)}), false, errno.EOPNOTSUPP, "lo keeps its own; a card's is set"},
 	{"SIOCGIFMTU", socket.SIOCGIFMTU, ifArg, false, nil, ""},
 	{"SIOCSIFMTU", socket.SIOCSIFMTU, ptr(socket.Ifreq{Name: "lo", MTU: 1500}), false, nil, ""},

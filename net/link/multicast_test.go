@@ -85,6 +85,14 @@ func (r *filterRig) set(t *testing.T, fd, level, name int, addr []byte, more ...
 	}
 }
 
+// ioctl calls Ioctl about a group of eth0's.
+func (r *filterRig) ioctl(t *testing.T, fd int, cmd uint, group string) {
+	t.Helper()
+	if err := r.Ioctl(fd, cmd, &socket.Ifreq{Name: "eth0", HWAddr: []byte(group)}); err != nil {
+		t.Fatalf("ioctl %#x: %v", cmd, err)
+	}
+}
+
 // TestJoinedGroupsAreReceived joins and leaves groups by every kind of socket: their frames come up as long as a socket is in
 // the group, those of other groups do not, and never at any time those that every host has to hear.
 func TestJoinedGroupsAreReceived(t *testing.T) {
@@ -114,6 +122,7 @@ func TestJoinedGroupsAreReceived(t *testing.T) {
 		return fd
 	}
 	udp4, udp6 := open(socket.AF_INET, socket.SOCK_DGRAM, 0), open(socket.AF_INET6, socket.SOCK_DGRAM, 0)
+	udp0 := open(socket.AF_INET, socket.SOCK_DGRAM, 0)
 	raw4 := open(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
 	pkt := open(socket.AF_PACKET, socket.SOCK_RAW, 0)
 	packetMreq := func(name int, kind byte, addr string) {
@@ -141,6 +150,8 @@ func TestJoinedGroupsAreReceived(t *testing.T) {
 		{"it is closed", func() { r.Close(pkt) }, always},
 		{"an address more", func() { r.Net.AddAddress(r.index, station6) }, append(always, added)},
 		{"it is gone", func() { r.Net.RemoveAddress(r.index, station6) }, always},
+		{"an administrator wants one", func() { r.ioctl(t, udp0, socket.SIOCADDMULTI, four) }, append(always, four)},
+		{"no more", func() { r.ioctl(t, udp0, socket.SIOCDELMULTI, four) }, always},
 		{"IFF_ALLMULTI", func() { r.Net.SetAllMulticast(r.index, true) }, all},
 		{"no more", func() { r.Net.SetAllMulticast(r.index, false) }, always},
 	} {

@@ -28,14 +28,33 @@ type multicast struct {
 	joined map[tcpip.LinkAddress]int
 	all    int
 	flag   bool
+	// global are those that an administrator wants.
+	global set[tcpip.LinkAddress]
 	// own are the interface's IPv6 addresses, whose solicited-node groups it is in (RFC 4291 §2.7.1).
-	own map[tcpip.Address]struct{}
+	own set[tcpip.Address]
 	// up says that the interface is set up, and the link may be told.
 	up bool
 
 	// telling is held while the link is told, which may take a while: mu is not, for it is taken in gVisor's callbacks.
 	telling sync.Mutex
 	told    []tcpip.LinkAddress
+}
+
+// A set is empty when it is nil.
+type set[K comparable] map[K]struct{}
+
+// put has k in the set, or not, and says whether that has changed.
+func (s *set[K]) put(k K, in bool) bool {
+	_, was := (*s)[k]
+	switch {
+	case !in:
+		delete(*s, k)
+	case *s == nil:
+		*s = set[K]{k: {}}
+	default:
+		(*s)[k] = struct{}{}
+	}
+	return in != was
 }
 
 // everyHost are the groups that each interface is in: those of IPv4 (RFC 1112 §4) and IPv6 (RFC 4291 §2.7.1).
@@ -51,7 +70,8 @@ func (m *multicast) wanted() (list []tcpip.LinkAddress, ok bool) {
 	if m.all > 0 {
 		return nil, m.up
 	}
-	list = append(slices.Collect(maps.Keys(m.joined)), everyHost...)
+	list = slices.AppendSeq(slices.Clone(everyHost), maps.Keys(m.joined))
+	list = slices.AppendSeq(list, maps.Keys(m.global))
 	for addr := range m.own {
 		list = append(list, header.EthernetAddressFromMulticastIPv6Address(header.SolicitedNodeAddr(addr)))
 	}
@@ -98,14 +118,8 @@ func (m *multicast) join(group tcpip.LinkAddress, n int) {
 func (m *multicast) assign(addr tcpip.Address, has bool) (up bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch {
-	case addr.Len() != header.IPv6AddressSize:
-	case !has:
-		delete(m.own, addr)
-	case m.own == nil:
-		m.own = map[tcpip.Address]struct{}{addr: {}}
-	default:
-		m.own[addr] = struct{}{}
+	if addr.Len() == header.IPv6AddressSize {
+		m.own.put(addr, has)
 	}
 	return m.up
 }
@@ -126,6 +140,37 @@ func (s *Stack) AddMulticast(index int, group net.HardwareAddr) error {
 // RemoveMulticast takes an AddMulticast back (dev_mc_del). ENODEV.
 func (s *Stack) RemoveMulticast(index int, group net.HardwareAddr) error {
 	return s.changeMulticast(index, func(m *multicast) { m.join(tcpip.LinkAddress(group), -1) })
+}
+
+// AddGlobalMulticast is AddMulticast for an administrator, who wants a group or does not (dev_mc_add_global). EINVAL for a
+// link that filters nothing, ENODEV.
+func (s *Stack) AddGlobalMulticast(index int, group net.HardwareAddr) error {
+	_, err := s.setGlobal(index, group, true)
+	return err
+}
+
+// RemoveGlobalMulticast takes an AddGlobalMulticast back (dev_mc_del_global). ENOENT when there was none, EINVAL for a
+// link that filters nothing, ENODEV.
+func (s *Stack) RemoveGlobalMulticast(index int, group net.HardwareAddr) error {
+	there, err := s.setGlobal(index, group, false)
+	if err == nil && !there {
+		err = errno.ENOENT
+	}
+	return err
+}
+
+func (s *Stack) setGlobal(index int, group net.HardwareAddr, on bool) (changed bool, err error) {
+	if d := s.device(index); d != nil {
+		if _, filters := d.link.(multicaster); !filters {
+			return false, errno.EINVAL
+		}
+	}
+	err = s.changeMulticast(index, func(m *multicast) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		changed = m.global.put(tcpip.LinkAddress(group), on)
+	})
+	return changed, err
 }
 
 // AddAllMulticast has n more callers, or -n fewer, want the frames for all groups (dev_set_allmulti). ENODEV.

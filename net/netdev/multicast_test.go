@@ -1,6 +1,8 @@
 package netdev_test
 
 import (
+	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"testing"
@@ -42,6 +44,7 @@ func TestGroupsOfTheInterface(t *testing.T) {
 		linkLocal  = "\x33\x33\xff\x00\x00\x01"
 		global     = "\x33\x33\xff\x12\x34\x56"
 	)
+	group := net.HardwareAddr{1, 0, 0x5e, 1, 2, 3}
 	s := newStack(t, netdev.Config{})
 	l := hearing{newLink(t), make(chan []tcpip.LinkAddress, 10)}
 	index, err := s.AddInterface(netdev.InterfaceConfig{Name: "eth0", Link: l, Addresses: prefixes("192.0.2.1/24", "2001:db8::12:3456/64")})
@@ -69,6 +72,16 @@ func TestGroupsOfTheInterface(t *testing.T) {
 		if !slices.Equal(got, step.want) {
 			t.Errorf("%s: link was told %x, want %x", step.name, got, step.want)
 		}
+	}
+	if err := errors.Join(s.AddGlobalMulticast(index, group), s.AddGlobalMulticast(index, group), s.RemoveGlobalMulticast(index, group)); err != nil {
+		t.Error(err)
+	}
+	l.next(t, "added by an administrator")
+	if got := l.next(t, "removed, though added twice"); slices.Contains(got, tcpip.LinkAddress(group)) {
+		t.Errorf("link was told %x", got)
+	}
+	if err := s.RemoveGlobalMulticast(index, group); err != errno.ENOENT {
+		t.Errorf("removed once more: %v, want ENOENT", err)
 	}
 	select {
 	case got := <-l.told:

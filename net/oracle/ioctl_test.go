@@ -92,7 +92,7 @@ func putIfreq(b []byte, cmd uint, v *socket.Ifreq) {
 		binary.NativeEndian.PutUint16(u, uint16(v.Flags))
 	case socket.SIOCSIFMTU:
 		binary.NativeEndian.PutUint32(u, uint32(v.MTU))
-	case socket.SIOCSIFHWADDR:
+	case socket.SIOCSIFHWADDR, socket.SIOCADDMULTI, socket.SIOCDELMULTI:
 		binary.NativeEndian.PutUint16(u, v.HWType)
 		copy(u[2:], v.HWAddr)
 	case socket.SIOCSIFADDR, socket.SIOCSIFNETMASK, socket.SIOCSIFBRDADDR:
@@ -285,6 +285,17 @@ func deviceIoctlScenarios() []scenario {
 			r.Ioctl(fd, socket.SIOCGIFFLAGS, &socket.Ifreq{Name: "lo"})
 			r.Ioctl(fd, socket.SIOCSIFFLAGS, &socket.Ifreq{Name: "lo", Flags: netdev.IFF_UP})
 			r.Ioctl(fd, socket.SIOCGIFFLAGS, &socket.Ifreq{Name: "lo"})
+		}},
+		{"ioctl/groups", func(r *run) {
+			fd := r.open(inet4, dgram)
+			group := func(name string, hwtype uint16) *socket.Ifreq {
+				return &socket.Ifreq{Name: name, HWType: hwtype, HWAddr: net.HardwareAddr{1, 0, 0x5e, 1, 2, 3}}
+			}
+			for _, cmd := range []uint{socket.SIOCDELMULTI, socket.SIOCADDMULTI, socket.SIOCADDMULTI, socket.SIOCDELMULTI, socket.SIOCDELMULTI} {
+				r.Ioctl(fd, cmd, group("lo", 0))
+				r.Ioctl(fd, cmd, group("lo", socket.ARPHRD_ETHER))
+				r.Ioctl(fd, cmd, group("nothere", 0))
+			}
 		}},
 		{"ioctl/all frames", func(r *run) {
 			fd := r.open(inet4, dgram)

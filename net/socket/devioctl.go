@@ -72,6 +72,8 @@ var devCommands = map[uint]devCommand{
 	}},
 	SIOCSIFMETRIC: {admin: true, f: func(*netdev.Stack, netdev.Interface, *Ifreq) error { return errno.EOPNOTSUPP }},
 	SIOCSIFHWADDR: {admin: true, f: setHWAddr},
+	SIOCADDMULTI:  {admin: true, f: changeMulticast((*netdev.Stack).AddGlobalMulticast)},
+	SIOCDELMULTI:  {admin: true, f: changeMulticast((*netdev.Stack).RemoveGlobalMulticast)},
 	SIOCETHTOOL:   {f: ethtool},
 }
 
@@ -100,6 +102,21 @@ func setHWAddr(st *netdev.Stack, i netdev.Interface, ifr *Ifreq) error {
 	}
 	return st.SetHardwareAddr(i.Index, ifr.HWAddr)
 }
+
+// changeMulticast is SIOCADDMULTI or SIOCDELMULTI. EINVAL with a family.
+func changeMulticast(change func(*netdev.Stack, int, net.HardwareAddr) error) func(*netdev.Stack, netdev.Interface, *Ifreq) error {
+	return func(st *netdev.Stack, i netdev.Interface, ifr *Ifreq) error {
+		if ifr.HWType != AF_UNSPEC {
+			return errno.EINVAL
+		}
+		var addr [ethAddrLen]byte
+		copy(addr[:], ifr.HWAddr)
+		return change(st, i.Index, addr[:])
+	}
+}
+
+// ethAddrLen is the length of an Ethernet address, ETH_ALEN.
+const ethAddrLen = 6
 
 // setFlags acts on IFF_UP, IFF_PROMISC and IFF_ALLMULTI; the others are ignored, as Linux
 // ignores what a program may not set (dev_change_flags).

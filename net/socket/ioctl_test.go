@@ -48,6 +48,7 @@ func TestNetworkOfSocketNeedsPrivilege(t *testing.T) {
 		socket.SIOCGSKNS:    &got,
 		socket.SIOCSIFMTU:   &socket.Ifreq{Name: "lo", MTU: 1500},
 		socket.SIOCSIFFLAGS: &socket.Ifreq{Name: "lo"},
+		socket.SIOCADDMULTI: &socket.Ifreq{Name: "lo"},
 		socket.SIOCADDRT:    &socket.Rtentry{},
 		socket.SIOCSARP:     &socket.Arpreq{},
 	} {
