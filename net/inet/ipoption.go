@@ -80,38 +80,44 @@ func putSmall(val []byte, v int) (int, error) {
 	return socket.PutInt(val, v)
 }
 
-// nonEmpty refuses an option without a value.
-func nonEmpty(o socket.Option) socket.Option {
+// guarded is an option that is set only with what check finds right.
+func guarded(o socket.Option, check func(sk *socket.Sock, val []byte) error) socket.Option {
 	set := o.Set
 	o.Set = func(sk *socket.Sock, val []byte) error {
-		if len(val) == 0 {
-			return errno.EINVAL
+		if err := check(sk, val); err != nil {
+			return err
 		}
 		return set(sk, val)
 	}
 	return o
+}
+
+// nonEmpty refuses an option without a value.
+func nonEmpty(o socket.Option) socket.Option {
+	return guarded(o, func(_ *socket.Sock, val []byte) error {
+		if len(val) == 0 {
+			return errno.EINVAL
+		}
+		return nil
+	})
 }
 
 // rawOnly is an option that is set on raw sockets alone.
 func rawOnly(o socket.Option) socket.Option {
-	set := o.Set
-	o.Set = func(sk *socket.Sock, val []byte) error {
+	return guarded(o, func(sk *socket.Sock, _ []byte) error {
 		if sk.Type != socket.SOCK_RAW {
 			return errno.ENOPROTOOPT
 		}
-		return set(sk, val)
-	}
-	return o
+		return nil
+	})
 }
 
 // privileged is an option that CAP_NET_RAW or CAP_NET_ADMIN turns on.
 func privileged(o socket.Option) socket.Option {
-	set := o.Set
-	o.Set = func(sk *socket.Sock, val []byte) error {
+	return guarded(o, func(sk *socket.Sock, val []byte) error {
 		if v, err := smallInt(val); err == nil && v != 0 && !sk.Capable(socket.CAP_NET_RAW|socket.CAP_NET_ADMIN) {
 			return errno.EPERM
 		}
-		return set(sk, val)
-	}
-	return o
+		return nil
+	})
 }
