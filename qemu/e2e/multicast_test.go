@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -43,17 +42,21 @@ func TestMulticastFilter(t *testing.T) {
 				{"", tc.group, nothing}, {"join", tc.group, datagrams}, {"", tc.other, nothing}, {"leave", tc.group, nothing},
 				{"join", tc.group, datagrams}, {"leave", tc.group, nothing}, {"", tc.all, frames}, {"", tc.own, frames},
 			} {
-				before := r.group(t, group, step.do)
-				r.flood(t, netip.MustParseAddr(step.to), marker)
-				after := r.group(t, group, "")
-				f, d := after.Frames-before.Frames, after.Received-before.Received
-				switch {
-				case step.want == datagrams && d != flood, step.want != datagrams && d != 0:
-					t.Errorf("%q, to %s: the socket has received %d datagrams of %d", step.do, step.to, d, flood)
-				case step.want == nothing && f >= flood/2:
-					t.Errorf("%q, to %s: %d frames were received, all but the marker and HTTP's should be filtered", step.do, step.to, f)
-				case step.want != nothing && f < flood:
-					t.Errorf("%q, to %s: %d frames were received of %d", step.do, step.to, f, flood)
+				to := netip.MustParseAddr(step.to)
+				r.group(t, group, step.do)
+				before, received := r.group(t, to, "").Frames, r.group(t, group, "").Received
+				r.flood(t, to, marker)
+				want := uint64(0)
+				if step.want != nothing {
+					want = flood
+				}
+				if n := r.group(t, to, "").Frames - before; n != want {
+					t.Errorf("%q, to %s: the card has received %d frames of %d, want %d", step.do, step.to, n, flood, want)
+				}
+				if step.want == datagrams {
+					r.await(t, "the datagrams", func() bool { return r.group(t, group, "").Received == received+flood })
+				} else if n := r.group(t, group, "").Received - received; n != 0 {
+					t.Errorf("%q, to %s: the socket has received %d datagrams", step.do, step.to, n)
 				}
 			}
 		})
@@ -108,7 +111,7 @@ func (r *groupRig) group(t *testing.T, addr netip.Addr, do string) (report group
 	return report
 }
 
-// flood sends datagrams to a group, and one to marker behind them, and waits until that has been received.
+// flood sends datagrams to a group, and one to marker behind them, and waits until its frame has been received.
 func (r *groupRig) flood(t *testing.T, to, marker netip.Addr) {
 	t.Helper()
 	for range flood {
@@ -120,17 +123,18 @@ func (r *groupRig) flood(t *testing.T, to, marker netip.Addr) {
 		t.Fatal(err)
 	}
 	r.marked++
-	for ctx := Context(t, Patience); r.group(t, marker, "").Received < r.marked; wait(ctx, t) {
-	}
+	r.await(t, "the marker", func() bool { return r.group(t, marker, "").Frames >= r.marked })
 }
 
-// wait waits a little, and fails the test when ctx is done.
-func wait(ctx context.Context, t *testing.T) {
+// await waits for cond.
+func (r *groupRig) await(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	select {
-	case <-ctx.Done():
-		t.Fatal("the marker has not been received")
-	case <-time.After(20 * time.Millisecond):
+	for ctx := Context(t, Patience); !cond(); {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("still waiting for %s", what)
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 
