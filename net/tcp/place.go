@@ -40,11 +40,12 @@ var (
 	atMaxAck = placeOf[seqnum.Value](epSnd.typ.Elem(), "TCPSenderState", "MaxSentAck")
 	atSndUna = placeOf[seqnum.Value](epSnd.typ.Elem(), "TCPSenderState", "SndUna")
 
-	atCwnd       = placeOf[int](epSnd.typ.Elem(), "TCPSenderState", "SndCwnd")
-	atSsthresh   = placeOf[int](epSnd.typ.Elem(), "TCPSenderState", "Ssthresh")
-	atRecovering = placeOf[bool](epSnd.typ.Elem(), "TCPSenderState", "FastRecovery", "Active")
-	atCAState    = placeOf[tcpip.CongestionControlState](epSnd.typ.Elem(), "state")
-	atSpurious   = placeOf[bool](epSnd.typ.Elem(), "spuriousRecovery")
+	atCwnd        = placeOf[int](epSnd.typ.Elem(), "TCPSenderState", "SndCwnd")
+	atSsthresh    = placeOf[int](epSnd.typ.Elem(), "TCPSenderState", "Ssthresh")
+	atRecoverLast = placeOf[seqnum.Value](epSnd.typ.Elem(), "TCPSenderState", "FastRecovery", "Last")
+	atRecovering  = placeOf[bool](epSnd.typ.Elem(), "TCPSenderState", "FastRecovery", "Active")
+	atCAState     = placeOf[tcpip.CongestionControlState](epSnd.typ.Elem(), "state")
+	atSpurious    = placeOf[bool](epSnd.typ.Elem(), "spuriousRecovery")
 
 	atRcvNxt     = placeOf[seqnum.Value](epRcv.typ.Elem(), "TCPReceiverState", "RcvNxt")
 	atRcvWnd     = placeOf[seqnum.Size](epRcv.typ.Elem(), "rcvWnd")

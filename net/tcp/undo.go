@@ -9,6 +9,7 @@ import (
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"gvisor.dev/gvisor/pkg/tcpip/seqnum"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	gtcp "gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 )
@@ -37,9 +38,9 @@ type undos struct {
 // prior is what a connection had before segments of it were taken for lost. An endpoint's goes with the endpoint, under
 // whose lock it is.
 type prior struct {
-	cwnd, ssthresh int  // segments
-	open           bool // these are known
-	recovering     bool // in recovery since
+	cwnd, ssthresh int          // segments
+	last           seqnum.Value // which recovery was the last before, by where it ended
+	open           bool         // these are known
 }
 
 // consider looks at what became of the segments before the one that came in, h. It waits for no endpoint's lock: then a
@@ -89,22 +90,22 @@ func (u *undos) drop(key weak.Pointer[gtcp.Endpoint]) {
 // many more connections are to be looked at.
 func (p *prior) step(s congestion, sacks bool) (more int32) {
 	was := p.open
+	undo := p.open && *s.spurious && *s.last != p.last
 	switch {
 	case *s.state == tcpip.RTORecovery:
 		*p = prior{}
 	case *s.recovering:
-		p.recovering = true
-		if p.open && *s.spurious {
+		if undo {
 			// gVisor makes ssthresh the window when the recovery ends.
 			*s.cwnd, *s.ssthresh = max(*s.cwnd, p.cwnd), max(*s.ssthresh, p.cwnd)
 		}
 	default:
-		if p.open && p.recovering && *s.spurious {
+		if undo {
 			*s.cwnd, *s.ssthresh = max(*s.cwnd, p.cwnd), max(*s.ssthresh, p.ssthresh)
 		}
 		*p = prior{}
 		if sacks {
-			*p = prior{cwnd: *s.cwnd, ssthresh: *s.ssthresh, open: true}
+			*p = prior{cwnd: *s.cwnd, ssthresh: *s.ssthresh, last: *s.last, open: true}
 		}
 	}
 	return int32(bit(p.open) - bit(was))
@@ -121,6 +122,7 @@ func bit(b bool) int {
 type congestion struct {
 	cwnd, ssthresh *int // segments
 	state          *tcpip.CongestionControlState
+	last           *seqnum.Value // byte that was sent when the last recovery began
 	// recovering says that segments were taken for lost, other than by a timeout; spurious that this, or the last time,
 	// was wrong.
 	recovering, spurious *bool
@@ -138,6 +140,7 @@ func congestionOf(ep *gtcp.Endpoint) (c congestion, ok bool) {
 		cwnd:       atCwnd.in(snd),
 		ssthresh:   atSsthresh.in(snd),
 		state:      atCAState.in(snd),
+		last:       atRecoverLast.in(snd),
 		recovering: atRecovering.in(snd),
 		spurious:   atSpurious.in(snd),
 	}, true
