@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/link/channel"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"github.com/tamanet/tamanet/net/errno"
 	"github.com/tamanet/tamanet/net/netdev"
@@ -91,4 +94,49 @@ func TestGroupsOfTheInterface(t *testing.T) {
 	if err := s.JoinedGroup(99, netip.MustParseAddr("224.0.0.5")); err != errno.ENODEV {
 		t.Errorf("no such interface: %v, want ENODEV", err)
 	}
+}
+
+// TestAddressThatAnotherStationHas: with an address that was found to be another station's, the interface gives its
+// solicited-node group up (RFC 4862 §5.4.5).
+func TestAddressThatAnotherStationHas(t *testing.T) {
+	s := newStack(t, netdev.Config{})
+	l := hearing{newLink(t), make(chan []tcpip.LinkAddress, 10)}
+	index, err := s.AddInterface(netdev.InterfaceConfig{Name: "eth0", Link: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.next(t, "added")
+	ep, terr := s.IP().GetNetworkEndpoint(tcpip.NICID(index), header.IPv6ProtocolNumber)
+	if terr != nil {
+		t.Fatal(terr)
+	}
+	ep.(stack.DuplicateAddressDetector).SetDADConfigurations(stack.DADConfigurations{DupAddrDetectTransmits: 1, RetransmitTimer: time.Hour})
+	if err := s.AddAddress(index, netip.MustParsePrefix("2001:db8::12:3456/64")); err != nil {
+		t.Fatal(err)
+	}
+	const solicited = "\x33\x33\xff\x12\x34\x56"
+	if got := l.next(t, "with the address"); !slices.Contains(got, solicited) {
+		t.Fatalf("link was told %x", got)
+	}
+	l.advertise(netip.MustParseAddr("2001:db8::12:3456"))
+	if got := l.next(t, "the address is taken"); slices.Contains(got, solicited) {
+		t.Errorf("link was told %x", got)
+	}
+}
+
+// advertise has a neighbour say that an address is its own.
+func (h hearing) advertise(addr netip.Addr) {
+	ip, dst := tcpip.AddrFrom16(addr.As16()), header.IPv6AllNodesMulticastAddress
+	b := make([]byte, header.IPv6MinimumSize+header.ICMPv6NeighborAdvertMinimumSize)
+	header.IPv6(b).Encode(&header.IPv6Fields{
+		PayloadLength: header.ICMPv6NeighborAdvertMinimumSize, TransportProtocol: header.ICMPv6ProtocolNumber,
+		HopLimit: header.NDPHopLimit, SrcAddr: ip, DstAddr: dst,
+	})
+	icmp := header.ICMPv6(b[header.IPv6MinimumSize:])
+	icmp.SetType(header.ICMPv6NeighborAdvert)
+	header.NDPNeighborAdvert(icmp.MessageBody()).SetTargetAddress(ip)
+	icmp.SetChecksum(header.ICMPv6Checksum(header.ICMPv6ChecksumParams{Header: icmp, Src: ip, Dst: dst}))
+	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(b)})
+	h.InjectInbound(header.IPv6ProtocolNumber, pkt)
+	pkt.DecRef()
 }
