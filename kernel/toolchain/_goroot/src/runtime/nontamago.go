@@ -12,6 +12,8 @@ const (
 	arenaBaseOffsetGoos   = 0
 	heapAddrBitsGoos      = 0
 	logHeapArenaBytesGoos = 0
+	smallArenas           = 0
+	smallTables           = 0
 	stackSystemGoos       = 0
 )
 

@@ -20,8 +20,17 @@ import (
 const (
 	arenaBaseOffsetGoos   = goos.ArenaBaseOffset
 	heapAddrBitsGoos      = goos.HeapAddrBits
-	logHeapArenaBytesGoos = goos.LogHeapArenaBytes
+	logHeapArenaBytesGoos = goos.LogHeapArenaBytes*(1-smallArenas) + 19*smallArenas
 	stackSystemGoos       = goos.StackSystem
+)
+
+const (
+	// smallArenas has the heap grow by 512 KiB, as on wasm, and not by goos's 4 MiB, of which a machine of 20 MiB has one or
+	// two: arenas are aligned to their size. On 32-bit processors the indexes cover all addresses, and would become larger.
+	smallArenas = _64bit
+
+	// smallTables has tables begin small that elsewhere are address space for the most part; here all of it is RAM.
+	smallTables = 1
 )
 
 type mOS struct {
