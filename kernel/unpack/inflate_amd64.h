@@ -1,4 +1,5 @@
-// inflate, the body of a function: it decompresses a DEFLATE stream (RFC 1951), of any number of blocks.
+// inflate, the body of a function: it decompresses a DEFLATE stream (RFC 1951), of any number of blocks, with the two
+// codes of far distances of package deflate.
 //
 // In:  SI the stream, R10 its end; DI where it goes, R11 the end of that; BX SCRATCH_SIZE bytes of memory.
 // Out: it goes on at the label inflated, with DI behind the last byte that was written, or at bad.
@@ -32,7 +33,7 @@
 // of each beginning of longer codes, which the entry refers to.
 //
 //	bits 0-7	a literal; or else
-//	bits 0-4	number of extra bits
+//	bits 0-4	number of extra bits, 16 or more for far distances alone
 //	bit 5		bits 17-31 are the index of 16 more entries
 //	bit 6		end of block, or with another value in bits 17-31 than 0 no code at all
 //	bits 8-15	length of the code, as far as it is not consumed
@@ -41,6 +42,7 @@
 #define ROOT 11
 #define SUB 0x20
 #define END 0x40
+#define FAR_BITS 16
 #define NOLIT 0x10000
 #define VALUE 17
 #define INVALID (1<<VALUE | NOLIT | END)
@@ -265,8 +267,9 @@ decodeDistance:
 distanceEntry:
 	LENGTH
 	DROP
-	TESTL	$(SUB|END), AX
+	TESTL	$(SUB|END|FAR_BITS), AX
 	JNE	specialDistance
+haveDistance:
 	MOVL	AX, CX
 	ANDL	$31, CX
 	MOVL	$1, DX
@@ -331,12 +334,21 @@ special:
 specialDistance:
 	TESTL	$END, AX
 	JNE	bad
+	TESTL	$FAR_BITS, AX
+	JNE	farDistance
 	SHRL	$VALUE, AX
 	MOVL	R8, CX
 	ANDL	$15, CX
 	ADDL	CX, AX
 	MOVL	DIST(BX)(AX*4), AX
 	JMP	distanceEntry
+farDistance:
+	CMPB	R9, $24			// its extra bits
+	JCC	haveDistance
+	MOVL	AX, DX
+	FETCH
+	MOVL	DX, AX
+	JMP	haveDistance
 
 endOfBlock:
 	SHRL	$VALUE, AX
@@ -464,8 +476,10 @@ reverse:
 	ORL	$4, AX
 	JMP	extra
 distanceKind:
-	MOVL	$INVALID, AX
-	CMPL	SI, $29
+	MOVL	$(32767<<VALUE | NOLIT | 20), AX
+	CMPL	SI, $30
+	JEQ	haveEntry
+	MOVL	$(32767<<VALUE | NOLIT | 24), AX
 	JHI	haveEntry
 	// Distances from 1 on: two symbols for each number of extra bits, after four without any.
 	MOVL	SI, AX

@@ -7,6 +7,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"testing"
+
+	compress "github.com/tamanet/tamanet/kernel/deflate"
 )
 
 // expand is inflate with memory of its own. It fails the test when anything outside of the promised memory was written.
@@ -76,6 +78,26 @@ func TestInflate(t *testing.T) {
 				t.Errorf("%s, level %d: %d bytes, %v; want %d", name, level, len(got), ok, len(want))
 			}
 		}
+	}
+}
+
+// TestInflateFarDistances has matches on both sides of where each code of far distances begins, and as far as there are any.
+func TestInflateFarDistances(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	want := make([]byte, 18<<20)
+	for i := range 1 << 20 {
+		want[i] = byte(r.Uint32())
+	}
+	at := 1 << 20
+	for i, distance := range []int{32767, 32768, 32769, 100_000, 32766 + 1<<20, 32767 + 1<<20, 32768 + 1<<20, 5 << 20, 32766 + 1<<24, 32767 + 1<<24} {
+		at = max(at, distance) + 1000*(i+1) // of what occurs nowhere else
+		copy(want[at:at+300], want[at-distance:])
+		at += 300
+	}
+	want = want[:at]
+	got, ok := expand(t, compress.Compress(want), len(want))
+	if !ok || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, %v; want %d", len(got), ok, len(want))
 	}
 }
 

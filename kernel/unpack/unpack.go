@@ -8,5 +8,5 @@
 //
 // References:
 //   - Xen x86/HVM direct boot ABI (PVH), docs/misc/pvh.pandoc
-//   - RFC 1951, DEFLATE Compressed Data Format Specification version 1.3
+//   - RFC 1951, DEFLATE Compressed Data Format Specification version 1.3, and [github.com/tamanet/tamanet/kernel/deflate]
 package unpack

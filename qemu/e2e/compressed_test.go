@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tamanet/tamanet/kernel/pack"
@@ -14,15 +15,31 @@ import (
 func compressed(t *testing.T) []byte {
 	t.Helper()
 	needs(t, "self-extracting kernels", func(b *qemu.Board) bool { return b.Arch == "amd64" })
-	kernel, err := os.ReadFile(Kernel(t, "", statusApp))
-	if err != nil {
-		t.Fatal(err)
-	}
-	packed, err := pack.Pack(kernel)
+	path := Kernel(t, "", statusApp)
+	packed, err := packOnce(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return packed
+}
+
+// packed holds what packOnce has made, by the kernel's path.
+var packed sync.Map
+
+// packOnce packs a kernel, which takes some seconds, unless it has.
+func packOnce(path string) ([]byte, error) {
+	if b, ok := packed.Load(path); ok {
+		return b.([]byte), nil
+	}
+	kernel, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := pack.Pack(kernel)
+	if err == nil {
+		packed.Store(path, b)
+	}
+	return b, err
 }
 
 // saved writes a kernel to a file and returns its path.
