@@ -31,7 +31,10 @@ func (c *coalescer) init(e *Endpoint) {
 	c.gro.Dispatcher = &c.up
 }
 
-// batches makes use of the batches of a device that has them, and one queue, unless that is not wanted.
+// batches makes use of the batches of a device that has them, and one queue, unless that is not wanted. Instructions with it and
+// without, over user networking (tamanet bench --only tamanet --short --cmdline=gro=off): a KiB of TCP in 5,100 and 9,600,
+// out, where acknowledgements are joined, 5,700 and 19,000; an HTTP request, which has nothing to join, 79,400 and 79,000. How
+// long transfers take over wires that lose, delay and reorder stands with the other choices in netdev.Stack.tune.
 func (e *Endpoint) batches(dev nic.Device) {
 	if b, ok := dev.(nic.Batching); ok && !e.opts.NoGRO {
 		c := &e.queues[0].coalesce

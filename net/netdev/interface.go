@@ -89,6 +89,12 @@ func (s *Stack) AddInterface(cfg InterfaceConfig) (index int, err error) {
 	link := egress{packetsocket.New(cfg.Link).(*packetsocket.Endpoint)}
 	d := &device{link: cfg.Link}
 	s.devices.Store(id, d) // before it is there: it gives itself an address
+	// There is no queueing discipline: the goroutine that sends a packet puts it into the device's ring, and it waits only when
+	// that is full (package link). gVisor's fifo, tried as stack.NICOptions{QDisc: fifo.New(link, runtime.GOMAXPROCS(0), 1000)},
+	// is a goroutine in between, and no socket hears of what it cannot send. Instructions without and with it (tamanet bench --only
+	// tamanet --short, medians of three): HTTP request 79.4k and 81.0k, UDP round trip 24.3k and 25.9k, KiB of TCP in 5.14k and
+	// 5.18k, out 5.74k and 5.52k. 4 MiB out as in tune's table, seconds: perfect wire 0.15 and 0.51, loss=1% 0.78 and 0.76,
+	// delay=10ms 0.32 and 0.32, both 7.6 and 6.4, reorder=5%,delay=10ms 0.93 and 2.0; in, 0.21 to 0.87 and 0.24 to 0.89.
 	if terr := s.ip.CreateNICWithOptions(id, link, stack.NICOptions{Name: cfg.Name}); terr != nil {
 		s.devices.Delete(id)
 		return 0, fmt.Errorf("netdev: interface %q: %w", cfg.Name, errno.FromTCPIP(terr))
