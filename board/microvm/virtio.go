@@ -56,6 +56,7 @@ func open(s virtio.Slot, line irq.Line, disable virtio.Features) (nic.Device, er
 		Memory:    dma.Heap{},
 		Interrupt: line,
 		Name:      name,
+		RxQueue:   pc.RxQueue(),
 		Disable:   disable,
 	})
 	if err != nil {

@@ -79,6 +79,7 @@ func open(f *pci.Function, disable virtio.Features) (nic.Device, error) {
 		Transport: t,
 		Memory:    dma.Heap{},
 		Name:      name,
+		RxQueue:   pc.RxQueue(),
 		Disable:   disable,
 	}
 	release, err := interrupts(t, name, &config)

@@ -99,6 +99,16 @@ func userNetwork() board.NetDefaults {
 	}
 }
 
+// RxQueue returns the bound of receive rings for virtionet.Config: buffers for 256 descriptors take 512 KiB, which is much
+// for a machine of 20 MiB.
+func RxQueue() int {
+	const scarce, few = 16 << 20, 64
+	if amd64.Usable() < scarce {
+		return few
+	}
+	return 0
+}
+
 // disabled returns the features that virtio_net.disable= names.
 func disabled(c boot.Config) (f virtio.Features) {
 	for _, name := range c.NetDisable {
