@@ -6,7 +6,7 @@
 //
 // Up to 16 bytes behind the stream's end are read, and up to INFLATE_SLACK behind the end of the output are written: the
 // ends are looked at when bits are fetched. It needs no stack and refers to nothing but itself, so that it runs wherever
-// it is copied to. Used: AX, CX, DX, SI, DI, R8 to R15.
+// it is copied to. Used: AX, CX, DX, SI, DI, R8 to R15, X0.
 //
 // The speed of emulation is what counts: few instructions for each symbol, and no table in memory that a
 // processor computes as fast.
@@ -283,6 +283,19 @@ haveDistance:
 	SUBQ	AX, R14
 	CMPQ	R14, R12
 	JCS	bad
+	CMPL	AX, $16
+	JCS	near
+	LEAQ	(DI)(R15*1), DX
+copy16:
+	MOVOU	(R14), X0
+	MOVOU	X0, (DI)
+	ADDQ	$16, R14
+	ADDQ	$16, DI
+	CMPQ	DI, DX
+	JCS	copy16
+	MOVQ	DX, DI
+	JMP	symbol
+near:
 	CMPL	AX, $8
 	JCS	overlap
 	LEAQ	(DI)(R15*1), DX
