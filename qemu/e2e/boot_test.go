@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -58,6 +60,33 @@ func TestMemorySizes(t *testing.T) {
 				t.Errorf("%d bytes are usable of %d, want at least %d", r.Memory.Usable, r.Memory.RAM, want)
 			}
 		})
+	}
+}
+
+// TestAHundredConnectionsInLittleRAM holds a hundred connections open, each with an answered request, in RAM of which the kernel
+// takes most.
+func TestAHundredConnectionsInLittleRAM(t *testing.T) {
+	const little = 20 * mib
+	needs(t, "so little RAM", func(b *qemu.Board) bool { return b.MinMem <= little })
+	vm := boot(t, "../benchapp", qemu.Config{Mem: little})
+	addr := vm.Addr("tcp", 80)
+	if err := vm.WaitHTTP(Context(t, Patience), "http://"+addr+"/"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		conn, err := net.DialTimeout("tcp", addr, Patience)
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(Patience))
+		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: guest\r\n\r\n"); err != nil {
+			t.Fatalf("request %d: %v", i, err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("answer %d: %v, %v", i, resp, err)
+		}
 	}
 }
 
