@@ -25,7 +25,7 @@ const namespaced = "TAMANET_BENCH_NAMESPACE"
 
 func benchCommand() *cobra.Command {
 	var o bench.Options
-	var mem, wire, profile string
+	var mem, wire, profile, order string
 	var sweep bool
 	settings, wires := bench.SweepSettings, bench.SweepWires
 	cmd := &cobra.Command{
@@ -70,6 +70,13 @@ func benchCommand() *cobra.Command {
 				run = func(ctx context.Context, o bench.Options, _, _ io.Writer) error {
 					return bench.Profile(ctx, o, profile)
 				}
+			case order != "":
+				if err := writable(order); err != nil {
+					return &usageError{fmt.Errorf("--text-order: %w", err)}
+				}
+				run = func(ctx context.Context, o bench.Options, _, _ io.Writer) error {
+					return bench.TextOrder(ctx, o, order)
+				}
 			}
 			return benchGuests(cmd.Context(), o, run, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -89,6 +96,7 @@ func benchCommand() *cobra.Command {
 	f.BoolVar(&o.Short, "short", false, "one short round, and no search for the smallest RAM: to see that all works")
 	f.StringVar(&o.Only, "only", "", "measure this guest alone: tamanet or Linux")
 	f.StringVar(&profile, "profile", "", "measure nothing: load tamanet and write its CPU profile to this file, for pprof and for go build -pgo")
+	f.StringVar(&order, "text-order", "", "measure nothing: trace tamanet under load and write which functions call one another to this file, for the linker")
 	f.StringVarP(&o.Out, "out", "o", "build", "folder for bench.json and bench.svg")
 	return cmd
 }
@@ -108,26 +116,35 @@ func writable(path string) error {
 }
 
 // contradiction says which flags of bench were given that have no meaning beside each other. The sweep has wires of its own,
-// the profile is tamanet's over user networking.
+// profile and text order are tamanet's over user networking.
 func contradiction(f *pflag.FlagSet) error {
 	given := func(name string) bool {
 		return f.Changed(name) && f.Lookup(name).Value.String() != f.Lookup(name).DefValue
 	}
 	is := func(name, value string) bool { return f.Lookup(name).Value.String() == value }
 	both := func(a, b string) error { return fmt.Errorf("--%s and --%s cannot be had together", a, b) }
+	alone := []string{"sweep", "profile", "text-order"}
+	for i, a := range alone {
+		for _, b := range alone[i+1:] {
+			if given(a) && given(b) {
+				return both(a, b)
+			}
+		}
+		switch {
+		case a == "sweep" || !given(a):
+		case given("impair"):
+			return both(a, "impair")
+		case is("only", "Linux"):
+			return fmt.Errorf("--%s is of tamanet, but --only is Linux", a)
+		case !is("net", bench.NetUser):
+			return fmt.Errorf("--%s takes --net=%s", a, bench.NetUser)
+		}
+	}
 	switch {
-	case given("sweep") && given("profile"):
-		return both("sweep", "profile")
 	case given("sweep") && given("impair"):
 		return fmt.Errorf("%w; --wire says what the sweep's wires do", both("sweep", "impair"))
-	case given("profile") && given("impair"):
-		return both("profile", "impair")
-	case given("profile") && is("only", "Linux"):
-		return errors.New("--profile is of tamanet, but --only is Linux")
 	case !given("sweep") && (given("setting") || given("wire")):
 		return errors.New("--setting and --wire are for --sweep; --cmdline and --impair do the same without it")
-	case given("profile") && !is("net", bench.NetUser):
-		return fmt.Errorf("--profile takes --net=%s", bench.NetUser)
 	case (given("sweep") || given("impair")) && f.Changed("net") && !is("net", bench.NetWire):
 		return fmt.Errorf("--sweep and --impair take --net=%s", bench.NetWire)
 	}

@@ -44,6 +44,8 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"bench --profile=f --only=Linux", "of tamanet"},
 		{"bench --profile=/nowhere/f", "--profile: open /nowhere/f: no such file"},
 		{"bench --profile=/", "--profile: open /: is a directory"},
+		{"bench --profile=f --text-order=f", "--profile and --text-order"},
+		{"bench --text-order=f --only=Linux", "of tamanet"},
 		{"bench --wire=loss=1%", "for --sweep"},
 		{"bench --setting=GOGC=100", "for --sweep"},
 		{"bench --only=vax", "tamanet, Linux"},
