@@ -18,6 +18,8 @@
 //     runtime.GOMAXPROCS was called with their number: see _goroot/src/runtime/thread_tamago_amd64.go;
 //   - a fault of a goroutine can become a Go panic: runtime.sigfault;
 //   - GOOSLINK names a package that every program is linked with;
+//   - functions that servers are busy with stand first in a program for amd64, those that call one another in one
+//     page: see _goroot/src/cmd/link/internal/ld/textorder.go;
 //   - a net.Conn from net.SocketFunc may offer more than the interface: CloseRead,
 //     CloseWrite, SetNoDelay and others, see _goroot/src/net.
 //
