@@ -7,6 +7,7 @@
 package runtime
 
 import (
+	"internal/goarch"
 	"internal/runtime/atomic"
 	"internal/stringslite"
 	"runtime/goos"
@@ -58,7 +59,15 @@ func osinit() {
 		bloc = goos.Bloc
 		blocMax = bloc
 	}
+	if goarch.PtrSize == 8 && goos.RamSize >= ampleRAM {
+		startingStackSize = 4 * fixedStack
+	}
 }
+
+// ampleRAM is with how many bytes of RAM a goroutine that takes the place of one that has ended begins with 8 KiB of stack: one
+// that serves a connection needs as much, and each doubling adjusts all of its frames. Others do not, and with less
+// that is memory which connections need.
+const ampleRAM = 64 << 20
 
 // processors is how many processors there are.
 var processors int32 = 1
