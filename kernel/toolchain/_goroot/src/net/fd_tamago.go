@@ -305,14 +305,23 @@ func (fd *netFD) closeWrite() error {
 }
 
 func (fd *netFD) SetDeadline(t time.Time) error {
+	if fd.conn != nil {
+		return cause(fd.conn.SetDeadline(t))
+	}
 	return optional(fd, "deadline", func(c interface{ SetDeadline(time.Time) error }) error { return c.SetDeadline(t) })
 }
 
 func (fd *netFD) SetReadDeadline(t time.Time) error {
+	if fd.conn != nil {
+		return cause(fd.conn.SetReadDeadline(t))
+	}
 	return optional(fd, "deadline", func(c interface{ SetReadDeadline(time.Time) error }) error { return c.SetReadDeadline(t) })
 }
 
 func (fd *netFD) SetWriteDeadline(t time.Time) error {
+	if fd.conn != nil {
+		return cause(fd.conn.SetWriteDeadline(t))
+	}
 	return optional(fd, "deadline", func(c interface{ SetWriteDeadline(time.Time) error }) error { return c.SetWriteDeadline(t) })
 }
 
