@@ -121,14 +121,20 @@ type deadline struct {
 	mu    sync.Mutex
 	timer *time.Timer
 	past  atomic.Bool
+	// some says that there is a deadline, passed or not: net/http takes one away before each request, that is mostly not there.
+	some atomic.Bool
 }
 
 // set moves the deadline to t; the zero time is never.
 func (d *deadline) set(t time.Time) {
+	if t.IsZero() && !d.some.Load() {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.stopLocked()
 	d.past.Store(false)
+	d.some.Store(!t.IsZero())
 	if t.IsZero() {
 		return
 	}
