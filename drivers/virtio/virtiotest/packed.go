@@ -192,3 +192,8 @@ func (r *packed) due() bool {
 }
 
 func (r *packed) writable() []byte { return r.desc }
+
+func (r *packed) state() string {
+	return fmt.Sprintf("taken up to %d, used %d, looked at the driver's event at %d, events: driver % x, device % x, descriptors % x",
+		r.avail, r.used, r.signalled, r.driver, r.device, r.desc)
+}

@@ -36,6 +36,8 @@ type ring interface {
 	noInterrupt() bool
 	due() bool
 	writable() []byte
+	// state says where driver and device stand.
+	state() string
 }
 
 // Chain is a chain of descriptors that the driver made available.
@@ -102,6 +104,14 @@ func word(b []byte) *uint32 {
 	// SAFETY: the areas are aligned to 4 bytes, which enable has checked of
 	// the device address and dma.Fake keeps; b begins at a multiple of 4 in one and holds as many.
 	return (*uint32)(unsafe.Pointer(&b[:4][0]))
+}
+
+// String says where driver and device stand, for the message of a test that is stuck. The driver is at rest.
+func (q *Queue) String() string {
+	q.d.mu.Lock()
+	isr, pending := q.d.isr, q.d.Line.Pending()
+	q.d.mu.Unlock()
+	return fmt.Sprintf("queue %d: interrupt status %#x, interrupt pending %v, %s", q.index, uint32(isr), pending, q.ring.state())
 }
 
 // Available is how many chains wait to be taken.

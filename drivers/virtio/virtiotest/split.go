@@ -117,3 +117,8 @@ func (r *split) publish(noNotify bool) {
 }
 
 func (r *split) writable() []byte { return r.used }
+
+func (r *split) state() string {
+	return fmt.Sprintf("taken up to %d, used %d, looked at the driver's event at %d, available ring % x, used ring % x",
+		r.lastAvail, r.usedIdx, r.signalled, r.avail, r.used)
+}

@@ -4,8 +4,10 @@ package virtionettest
 
 import (
 	"encoding/binary"
+	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tamanet/tamanet/drivers/nic"
 	"github.com/tamanet/tamanet/drivers/virtio"
@@ -290,20 +292,36 @@ func fill(in [][]byte, rest *[2][]byte) (n int) {
 	return n
 }
 
-// DeliverWait is Deliver that waits for a buffer while the device is live.
+// deliverLimit is how long DeliverWait waits for a buffer: longer than any driver that is not stuck.
+const deliverLimit = 30 * time.Second
+
+// DeliverWait is Deliver that waits for a buffer while the device is live, and has not found an error. That it has waited
+// in vain is one.
 func (n *Net) DeliverWait(frame []byte) bool { return n.DeliverWaitRaw(Header{}, frame) }
 
 // DeliverWaitRaw is DeliverWait with the header h in front of the frame.
 func (n *Net) DeliverWaitRaw(h Header, frame []byte) bool {
 	for !n.DeliverRaw(h, frame) {
-		if !n.Live() {
+		if !n.Live() || n.failed() {
 			return false
 		}
+		limit := time.NewTimer(deliverLimit)
 		select {
 		case <-n.room:
+			limit.Stop()
 		case <-n.stop:
+			limit.Stop()
+			return false
+		case <-limit.C:
+			n.fail(fmt.Errorf("driver gave no receive buffer for %v: %v", deliverLimit, n.Queue(0)))
 			return false
 		}
 	}
 	return true
+}
+
+func (n *Net) failed() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.errs) > 0
 }
