@@ -53,12 +53,22 @@ func TestPCIDevices(t *testing.T) {
 }
 
 // TestInterruptLinesRunOut has more devices than there are lines for messages: 40 on q35, of which each device takes one for
-// its configuration and one for each processor. The last to come by have fewer, and then that of their pin.
+// its configuration and one for each processor, but the second, whose table has no more than two. The last to come by have
+// fewer, and then that of their pin. (Processors in place of devices would be fewer words, but QEMU 7.2 itself crashes now and
+// then in the firmware of a q35 with 4 or more.)
 func TestInterruptLinesRunOut(t *testing.T) {
 	needs(t, "PCI", func(b *qemu.Board) bool { return b.Name == "q35" })
-	cfg := qemu.Config{CPUs: 6, More: []string{"-global", "virtio-net-pci.vectors=8"}}
-	for slot := 2; slot <= 7; slot++ { // the board's own is in slot 1
-		cfg.Devices = append(cfg.Devices, fmt.Sprintf("virtio-net-pci,addr=%d,romfile=", slot))
+	cfg := qemu.Config{CPUs: 2, Mem: 256 << 20, More: []string{"-global", "virtio-net-pci.vectors=8"}}
+	want := map[string]int{"00:01.0": 3, "00:02.0": 2, "00:0e.0": 2, "00:0f.0": -1}
+	for slot := 2; slot <= 15; slot++ { // the board's own is in slot 1
+		d := fmt.Sprintf("virtio-net-pci,addr=%#x,romfile=", slot)
+		if slot == 2 {
+			d += ",vectors=2"
+		}
+		cfg.Devices = append(cfg.Devices, d)
+		if name := fmt.Sprintf("00:%02x.0", slot); want[name] == 0 {
+			want[name] = 3
+		}
 	}
 	vm, _ := bootStatus(t, cfg)
 	var report struct {
@@ -76,7 +86,6 @@ func TestInterruptLinesRunOut(t *testing.T) {
 			}
 		}
 	}
-	want := map[string]int{"00:01.0": 7, "00:02.0": 7, "00:03.0": 7, "00:04.0": 7, "00:05.0": 7, "00:06.0": 5, "00:07.0": -1}
 	if !maps.Equal(lines, want) {
 		t.Errorf("lines of devices are %v, want %v", lines, want)
 	}
@@ -89,7 +98,7 @@ func TestInterruptLinesRunOut(t *testing.T) {
 	if ethernet != len(want) {
 		t.Errorf("%d network devices are in use, want %d: %v", ethernet, len(want), report.Interfaces)
 	}
-	if says := "interrupt lines are left for 4 pairs of queues, not for 6"; !strings.Contains(vm.Console(), says) {
+	if says := "interrupt lines are left for 1 pairs of queues, not for 2"; !strings.Contains(vm.Console(), says) {
 		t.Errorf("console does not say %q", says)
 	}
 }
