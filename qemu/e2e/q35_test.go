@@ -54,8 +54,7 @@ func TestPCIDevices(t *testing.T) {
 
 // TestInterruptLinesRunOut has more devices than there are lines for messages: 40 on q35, of which each device takes one for
 // its configuration and one for each processor, but the second, whose table has no more than two. The last to come by have
-// fewer, and then that of their pin. (Processors in place of devices would be fewer words, but QEMU 7.2 itself crashes now and
-// then in the firmware of a q35 with 4 or more.)
+// fewer, and then that of their pin.
 func TestInterruptLinesRunOut(t *testing.T) {
 	needs(t, "PCI", func(b *qemu.Board) bool { return b.Name == "q35" })
 	cfg := qemu.Config{CPUs: 2, Mem: 256 << 20, More: []string{"-global", "virtio-net-pci.vectors=8"}}
