@@ -3,13 +3,11 @@ package tcp
 import (
 	"sync"
 	"sync/atomic"
-	"weak"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
-	gtcp "gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 
 	"github.com/tamanet/tamanet/net/inet"
 	"github.com/tamanet/tamanet/net/netdev"
@@ -37,8 +35,7 @@ type networkKey struct{}
 func networkOf(st *netdev.Stack) *network {
 	return st.Generic(networkKey{}, func() any {
 		n := &network{st: st}
-		n.marks.byEndpoint = map[weak.Pointer[gtcp.Endpoint]]*urgent{}
-		n.undos.byEndpoint = map[weak.Pointer[gtcp.Endpoint]]*prior{}
+		n.undos.priors.gone = n.undos.forget
 		n.delayed.init(st)
 		st.SetSegmentHook(n.segment)
 		return n

@@ -85,6 +85,9 @@ func (c *client) connect(task *socket.Task, listener int, iss uint32) int {
 	c.send(header.TCPFlagSyn)
 	h := c.receiveFlags("SYN-ACK", synAck)
 	c.ack = h.SequenceNumber() + 1
+	if c.options != nil {
+		c.options = options(stampOf(h), false)
+	}
 	c.send(header.TCPFlagAck)
 	fd, _, err := task.Accept(listener)
 	if err != nil {

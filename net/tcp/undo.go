@@ -1,11 +1,8 @@
 package tcp
 
 import (
-	"runtime"
-	"sync"
 	"sync/atomic"
 	"unsafe"
-	"weak"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
@@ -29,10 +26,8 @@ const timestampsLen = 12
 
 // undos are a stack's connections that are looked at.
 type undos struct {
-	open atomic.Int32 // how many there are
-
-	mu         sync.Mutex
-	byEndpoint map[weak.Pointer[gtcp.Endpoint]]*prior
+	open   atomic.Int32 // how many there are
+	priors perEndpoint[prior]
 }
 
 // prior is what a connection had before segments of it were taken for lost. An endpoint's goes with the endpoint, under
@@ -56,34 +51,18 @@ func (u *undos) consider(ep stack.TransportEndpoint, h header.TCP) {
 		return
 	}
 	defer tep.ResumeWork()
-	if p := u.of(tep, sacks); p != nil {
+	if p := u.priors.of(tep, sacks); p != nil {
 		if s, ok := congestionOf(tep); ok {
 			u.open.Add(p.step(s, sacks))
 		}
 	}
 }
 
-// of returns what is known of ep, or nil. ep is locked.
-func (u *undos) of(ep *gtcp.Endpoint, create bool) *prior {
-	key := weak.Make(ep)
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	p := u.byEndpoint[key]
-	if p == nil && create {
-		p = &prior{}
-		u.byEndpoint[key] = p
-		runtime.AddCleanup(ep, u.drop, key)
-	}
-	return p
-}
-
-func (u *undos) drop(key weak.Pointer[gtcp.Endpoint]) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.byEndpoint[key].open {
+// forget is for a connection whose endpoint went.
+func (u *undos) forget(p *prior) {
+	if p.open {
 		u.open.Add(-1)
 	}
-	delete(u.byEndpoint, key)
 }
 
 // step goes on with the state of the connection, before a segment with or without SACK blocks. It returns by how

@@ -52,7 +52,7 @@ func TestReorderedIsNotCongestion(t *testing.T) {
 			}
 			listener := listenOn(t, task)
 			c := &client{t: t, link: link, options: options(0, true)}
-			fd := c.connectWith(task, listener, 1000)
+			fd := c.connect(task, listener, 1000)
 			t.Cleanup(func() { c.send(header.TCPFlagRst) }) // or the stack's end waits for timeouts
 			go task.Send(fd, make([]byte, 30*1460), 0)
 
@@ -94,20 +94,4 @@ func TestReorderedIsNotCongestion(t *testing.T) {
 			}
 		})
 	}
-}
-
-// connectWith is connect for a client with options, whose time stamps echo the server's.
-func (c *client) connectWith(task *socket.Task, listener int, iss uint32) int {
-	c.t.Helper()
-	c.seq, c.ack = iss, 0
-	c.send(header.TCPFlagSyn)
-	h := c.receiveFlags("SYN-ACK", synAck)
-	c.ack = h.SequenceNumber() + 1
-	c.options = options(stampOf(h), false)
-	c.send(header.TCPFlagAck)
-	fd, _, err := task.Accept(listener)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return fd
 }

@@ -2,10 +2,8 @@ package tcp
 
 import (
 	"io"
-	"runtime"
 	"sync"
 	"sync/atomic"
-	"weak"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
@@ -26,8 +24,7 @@ import (
 type urgentMarks struct {
 	used atomic.Bool // an urgent pointer ever came in
 
-	mu         sync.Mutex
-	byEndpoint map[weak.Pointer[gtcp.Endpoint]]*urgent
+	urgents perEndpoint[urgent]
 }
 
 // urgent is Linux's urg_data and urg_seq.
@@ -117,22 +114,7 @@ func (m *urgentMarks) of(ep *gtcp.Endpoint, create bool) *urgent {
 	if !m.used.Load() {
 		return nil
 	}
-	key := weak.Make(ep)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	u := m.byEndpoint[key]
-	if u == nil && create {
-		u = &urgent{}
-		m.byEndpoint[key] = u
-		runtime.AddCleanup(ep, m.drop, key)
-	}
-	return u
-}
-
-func (m *urgentMarks) drop(key weak.Pointer[gtcp.Endpoint]) {
-	m.mu.Lock()
-	delete(m.byEndpoint, key)
-	m.mu.Unlock()
+	return m.urgents.of(ep, create)
 }
 
 // A mark is where a stream's urgent byte stands, as its reader sees it.

@@ -3,7 +3,6 @@ package tcp
 import (
 	"testing"
 	"time"
-	"weak"
 
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
@@ -14,7 +13,7 @@ import (
 // segment comes in with the sender's locked. If one waited for the other, two
 // sockets that send each other urgent bytes would end in a circle.
 func TestUrgentPointersWaitForNoReceive(t *testing.T) {
-	marks := urgentMarks{byEndpoint: map[weak.Pointer[gtcp.Endpoint]]*urgent{}}
+	var marks urgentMarks
 	ep := new(gtcp.Endpoint)
 	arrive := func(seq uint32) {
 		h := header.TCP(make([]byte, header.TCPMinimumSize))
